@@ -1,0 +1,90 @@
+# honeycomb.cloud: `make help` lists what there is to do. Needs root on Debian 12 or 13 with git, python3 and make; the rest is installed here.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON := /usr/bin/python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+export PATH := $(BIN):$(PATH)
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+# Extra arguments for ansible-playbook, for example: make cloud ARGS='--check --diff'
+ARGS ?=
+HOST ?= control1
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(VENV)/.complete ## Install the control machine's Python packages into .venv
+
+$(VENV)/.complete: requirements.txt
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends python3-venv >/dev/null; }
+	@echo "Installing the pinned Python packages into $(VENV) (about a minute, once)"
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@touch $@
+
+.PHONY: cloud
+cloud: setup ## Boot the lab and roll the whole cloud out on it; again: changes nothing
+	ansible-playbook playbooks/cloud.yml $(ARGS)
+
+.PHONY: verify
+verify: setup ## Prove the running cloud from a user's view
+	ansible-playbook playbooks/verify.yml $(ARGS)
+
+.PHONY: cert-report
+cert-report: setup ## List every certificate with the day it expires
+	ansible-playbook playbooks/cert_report.yml $(ARGS)
+
+.PHONY: lab-status
+lab-status: setup ## Show the lab's hosts
+	@ansible-playbook playbooks/lab.yml --extra-vars lab_state=status $(ARGS)
+
+.PHONY: lab-shell
+lab-shell: setup ## Open a shell on a lab host: make lab-shell HOST=control1
+	@ansible-console --version >/dev/null; tests/tools/lab-shell $(HOST)
+
+.PHONY: lab-down
+lab-down: setup ## Remove the lab and everything it left on this machine; the caches stay
+	ansible-playbook playbooks/lab_down.yml $(ARGS)
+
+.PHONY: test
+test: lint unit lab-test scenarios ## Run everything that must hold, on lab hosts of its own
+
+.PHONY: lint
+lint: setup ## Check style and documentation
+	tests/tools/timed "yamllint" yamllint --strict .
+	tests/tools/timed "ruff" ruff check .
+	tests/tools/timed "ruff format" ruff format --check .
+	tests/tools/timed "ansible-lint" ansible-lint --offline --strict
+	tests/tools/timed "antsibull-docs" antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
+	tests/tools/timed "antsibull-changelog" antsibull-changelog lint
+
+.PHONY: unit
+unit: setup ## Run the unit tests and the bad-input tests
+	tests/tools/timed "unit tests" pytest -q tests/unit tests/inventory
+
+.PHONY: lab-test
+lab-test: setup ## Test the lab itself: boot, power loss, partition, snapshot, repair
+	tests/tools/timed "lab tests" pytest -q tests/lab
+
+.PHONY: scenarios
+scenarios: setup ## Run the Molecule scenarios on freshly created lab hosts
+	tests/tools/timed "molecule" molecule test --all
+
+.PHONY: bench
+bench: setup ## Measure the roll-out against the usual way, side by side
+	python tests/benchmarks/run.py
+
+.PHONY: docs
+docs: setup ## Build the reference of modules, roles and plugins as HTML into .cache/docs
+	tests/tools/build-docs .cache/docs
+
+.PHONY: lock
+lock: ## Pin requirements.in again, with hashes, into requirements.txt
+	rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv==0.13.9
+	.cache/lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --no-annotate --upgrade \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.txt requirements.in
