@@ -11,6 +11,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 # Extra arguments for ansible-playbook, for example: make cloud ARGS='--check --diff'
 ARGS ?=
 HOST ?= control1
+LAB_STATE ?= /var/lib/honeycomb/labs/hc
 
 .PHONY: help
 help: ## List the targets
@@ -45,7 +46,7 @@ lab-status: setup ## Show the lab's hosts
 
 .PHONY: lab-shell
 lab-shell: setup ## Open a shell on a lab host: make lab-shell HOST=control1
-	@ansible-console --version >/dev/null; tests/tools/lab-shell $(HOST)
+	@ssh -F $(LAB_STATE)/ssh/config $(HOST)
 
 .PHONY: lab-down
 lab-down: setup ## Remove the lab and everything it left on this machine; the caches stay
