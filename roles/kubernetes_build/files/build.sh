@@ -46,6 +46,7 @@ unshare --mount --pid --fork --kill-child --mount-proc="$root/proc" \
 
 mkdir -p "$output"
 for command in "$@"; do
-  install -m 0755 "$root"/srv/kubernetes-*/_output/bin/"$command" "$output/$command"
+  # _output/bin is an absolute link that only resolves inside the build root.
+  install -m 0755 "$root"/srv/kubernetes-*/_output/local/go/bin/"$command" "$output/$command"
 done
 say "built into the output directory: $*"
