@@ -280,7 +280,7 @@ class CallbackModule(CallbackBase):
             hosts = len(members)
             if hosts:
                 copy = play.copy()
-                tasks = [task for block in copy.compile() for task in block.filter_tagged_tasks(all_vars).get_tasks()]
+                tasks = [task for block in copy.compile() for task in _main_tasks(block.filter_tagged_tasks(all_vars))]
                 uuids = frozenset(task._uuid for task in tasks if not task.implicit and task.action not in C._ACTION_META)
                 if copy.gather_facts or (copy.gather_facts is None and C.DEFAULT_GATHERING != "explicit"):
                     uuids |= {f"facts of {play._uuid}"}
@@ -647,12 +647,22 @@ def _template(variables, all_vars, value):
     return Templar(loader=variables._loader, variables=all_vars).template(value)
 
 
+def _main_tasks(block):
+    """The tasks of a block in order, without those of a rescue: they run only when something fails."""
+    for item in [*block.block, *block.always]:
+        if hasattr(item, "always"):
+            yield from _main_tasks(item)
+        else:
+            yield item
+
+
 def _batches(serial, hosts: int) -> int:
     """How many batches ``serial`` makes of ``hosts`` hosts: the way PlaybookExecutor counts them."""
-    sizes, left, number = list(serial or [-1]), hosts, 0
+    sizes = list(serial) if isinstance(serial, (list, tuple)) else [serial]
+    sizes, left, number = sizes or [-1], hosts, 0
     while left > 0:
         size = sizes[min(number, len(sizes) - 1)]
-        size = int(int(size[:-1]) / 100.0 * hosts) or 1 if isinstance(size, str) and size.endswith("%") else int(size)
+        size = int(int(size[:-1]) / 100.0 * hosts) or 1 if isinstance(size, str) and size.endswith("%") else int(size or 0)
         if size <= 0:
             return number + 1
         left, number = left - size, number + 1
