@@ -1,0 +1,37 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Runs a program and turns its failure into words."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+
+# One language for what is parsed, and the sbin folders even for a login without them.
+ENVIRONMENT = {
+    **os.environ,
+    "LC_ALL": "C.UTF-8",
+    "SYSTEMD_COLORS": "0",
+    "SYSTEMD_PAGER": "",
+    "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/usr/bin:/sbin:/bin",
+}
+
+
+def run(command: Sequence[str], purpose: str, hint: str = "", timeout: float = 300) -> str:
+    """Return the standard output of ``command``.
+
+    Raises CloudError when it cannot be started, fails, or needs longer than ``timeout`` seconds.
+    """
+    try:
+        done = subprocess.run(list(command), capture_output=True, text=True, env=ENVIRONMENT, timeout=timeout, check=False)
+    except FileNotFoundError as error:
+        raise CloudError(f"Could not {purpose}: the program {command[0]} is not on the host", hint) from error
+    except subprocess.TimeoutExpired as error:
+        raise CloudError(f"Could not {purpose}: {command[0]} was still running after {timeout:.0f} s", hint) from error
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip())[-2000:]
+        raise CloudError(f"Could not {purpose}: {command[0]} ended with status {done.returncode}: {said}", hint)
+    return done.stdout
