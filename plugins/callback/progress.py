@@ -18,6 +18,7 @@ description:
     and one sentence that says whether anything changed.
   - On a terminal the line of the running step is updated in place. Elsewhere there are only complete lines. E(NO_COLOR) is respected.
   - Every result goes to a log file with its time. Results of tasks with C(no_log) are hidden there too.
+  - A result's C(notes) (a list of strings) are printed under its step.
   - A playbook passes tables on with M(ansible.builtin.set_stats) under the key C(honeycomb_summary), a list of dictionaries with
     C(title), C(rows) (a list of lists) and optionally C(columns).
 options:
@@ -85,6 +86,7 @@ class Step:
         self.note = "handler" if handler else ""
         self.include = task.action in C._ACTION_INCLUDE_TASKS or task.action in C._ACTION_INCLUDE_ROLE
         self.check = bool(task.check_mode)
+        self.run_once = task.run_once is True
         self.begin = time.monotonic()
         self.end: float | None = None
         self.started: set[str] = set()
@@ -204,8 +206,12 @@ class CallbackModule(CallbackBase):
         return sum(len(uuids) for _uuid, uuids, _hosts in self._plan) + self._grown
 
     def _say(self, line: str, color: str | None = None) -> None:
-        self._clear_live()
-        self._display.display(line, color=color)
+        try:
+            self._clear_live()
+            self._display.display(line, color=color)
+        except BrokenPipeError:  # nobody reads any more (a pipe to head); the run and its log go on
+            self._tty = False
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
         if self._log is not None:
             self._write_log("| " + re.sub(r"\x1b\[[0-9;]*m", "", line))
 
@@ -263,7 +269,7 @@ class CallbackModule(CallbackBase):
         )
 
     def _expected(self, step: Step) -> int:
-        return max(1, step.play.hosts - len(self._gone)) if not getattr(step, "run_once", False) else 1
+        return max(1, step.play.hosts - len(self._gone)) if not step.run_once else 1
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
@@ -302,7 +308,6 @@ class CallbackModule(CallbackBase):
         play.seen.add(task._uuid)
         started = sum(1 for step in self._steps if step.play is play)
         step = Step(task, play, play.base + started + 1, handler)
-        step.run_once = task.run_once is True
         self._steps.append(step)
         self._open[task._uuid] = step
         self._draw_live(step)
@@ -434,7 +439,9 @@ class CallbackModule(CallbackBase):
         host = result.host.get_name()
         if result.task.action in C._ACTION_DEBUG:
             step.outputs.append((host, [], _debug_lines(result.result)))
-        elif self._run_is_verbose(result):
+        elif isinstance(result.result.get("notes"), list) and result.result["notes"]:
+            step.outputs.append((host, [], text.readable(result.result["notes"])))
+        if self._run_is_verbose(result) and result.task.action not in C._ACTION_DEBUG:
             step.outputs.append((host, [], self._dump_results(result.result, indent=2).splitlines()))
         self._done(step)
 
@@ -455,7 +462,9 @@ class CallbackModule(CallbackBase):
             lines.append("The playbook handles this failure (rescue).")
         else:
             self._gone.add(host)
-        step.failures.append((host, [_address(result)], lines))
+        # A task that runs once for all speaks for the place it ran at, not for the host that happened to come first.
+        name = str(result.task.delegate_to) if step.run_once and result.task.delegate_to else host
+        step.failures.append((name, [_address(result)], lines))
         self._done(step)
 
     def v2_runner_on_unreachable(self, result):
@@ -558,10 +567,13 @@ class CallbackModule(CallbackBase):
             for line in text.table(rows, ["host", *names], "", frozenset(range(1, 7))):
                 self._say(line)
             self._say("")
-        failed = [f"{step.number}/{self._total} ({step.title})" for step in self._steps if step.hosts("failed", "unreachable")]
+        broken = [step for step in self._steps if step.hosts("failed", "unreachable")]
+        where = f"{broken[-1].number}/{self._total} ({broken[-1].title})" if broken else ""
         bad = any(row["failures"] or row["unreachable"] for row in hosts.values())
         changed = any(row["changed"] for row in hosts.values())
-        sentence = text.closing_sentence(hosts, bool(_cli("check")), failed, self._log_path)
+        if self._steps and all(step.run_once for step in self._steps):
+            hosts = {"localhost": next(iter(hosts.values()))} if hosts and not bad else hosts
+        sentence = text.closing_sentence(hosts, bool(_cli("check")), where, bool(broken) and broken[-1].run_once, self._log_path)
         self._say(sentence, C.COLOR_ERROR if bad else C.COLOR_CHANGED if changed else C.COLOR_OK)
         if self._log_path and not bad:
             self._say(f"Log: {self._log_path}")

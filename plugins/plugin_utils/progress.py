@@ -206,26 +206,36 @@ def module_calls(action: str, result: dict) -> int:
     return CALLS_PER_ACTION.get(short, 1) * int(result.get("attempts", 1) or 1)
 
 
-def closing_sentence(hosts: dict[str, dict], check: bool, steps_failed: list[str], log: str | None) -> str:
-    """The last sentence of a run. ``hosts``: name -> {ok, changed, failures, unreachable}."""
+def closing_sentence(hosts: dict[str, dict], check: bool, step: str = "", once: bool = False, log: str | None = None) -> str:
+    """The last sentence of a run.
+
+    ``hosts``: name -> {ok, changed, failures, unreachable}; ``step``: the last one that failed; ``once``: it ran once for
+    all hosts, so the host that it is booked on means nothing; ``log``: path of the complete log.
+    """
     see = f" The complete log is {log}." if log else ""
     failed = sorted(name for name, row in hosts.items() if row["failures"])
     unreachable = sorted(name for name, row in hosts.items() if row["unreachable"])
     if failed or unreachable:
         parts = []
         if failed:
-            parts.append(f"failed on {count(len(failed), 'host')} ({', '.join(failed)})")
+            parts.append("failed" if once else f"failed on {count(len(failed), 'host')} ({', '.join(failed)})")
         if unreachable:
             parts.append(f"could not reach {count(len(unreachable), 'host')} ({', '.join(unreachable)})")
-        where = f" in step {steps_failed[-1]}" if steps_failed else ""
-        return f"Not finished: {' and '.join(parts)}{where}.{see}"
+        return f"Not finished: {' and '.join(parts)}{f' in step {step}' if step else ''}.{see}"
     if not hosts:
         return f"Nothing ran: no host matched.{see}"
-    changed = sorted(name for name, row in hosts.items() if row["changed"])
-    everyone = count(len(hosts), "host")
+    # The control machine is where the cloud is made from, not one of its hosts.
+    members = [name for name in hosts if name != "localhost"]
+    changed = sorted(name for name in members if hosts[name]["changed"])
+    here = "localhost" in hosts and hosts["localhost"]["changed"]
+    if not members:
+        return "Would change this machine." if here and check else "Changed this machine." if here else "Nothing changed."
+    all_hosts = f"all {len(members)} hosts" if len(members) > 1 else members[0]
+    are, were = ("are", "were") if len(members) > 1 else ("is", "was")
+    as_declared = f"{all_hosts} {are if check else were} as declared."
     if not changed:
-        was = "was" if len(hosts) == 1 else "were"
-        return (f"Nothing would change: {everyone} {'is' if len(hosts) == 1 else 'are'} as declared." if check
-                else f"Nothing changed: all {everyone} {was} as declared." if len(hosts) > 1
-                else f"Nothing changed: the host {was} as declared.")  # fmt: skip
-    return f"{'Would change' if check else 'Changed'} {len(changed)} of {everyone}: {', '.join(changed)}."
+        if here:
+            return f"{'Would change' if check else 'Changed'} this machine only: {as_declared}"
+        return f"Nothing {'would change' if check else 'changed'}: {as_declared}"
+    machine = " and this machine" if here else ""
+    return f"{'Would change' if check else 'Changed'} {len(changed)} of {count(len(members), 'host')} ({', '.join(changed)}){machine}."

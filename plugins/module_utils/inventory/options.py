@@ -1,0 +1,59 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The values that roles share: ``cloud_*`` in the inventory. Options of one role are in its meta/argument_specs.yml.
+
+Each entry is an argument spec. ``same`` says that all hosts must see the same value, because it describes the cloud.
+"""
+
+from __future__ import annotations
+
+CLOUD_OPTIONS: dict[str, dict] = {
+    "cloud_name": {
+        "type": "str",
+        "required": True,
+        "same": True,
+        "description": "Name of this cloud: a DNS label. It names certificates and kubeconfig contexts.",
+    },
+    "cloud_domain": {
+        "type": "str",
+        "required": True,
+        "same": True,
+        "description": "DNS domain of the hosts and of the API's name (api.<cloud_domain>).",
+    },
+    "cloud_state_dir": {
+        "type": "path",
+        "required": True,
+        "same": True,
+        "description": "Folder on the control machine, mode 0700: the CA, secrets, kubeconfigs, reports.",
+    },
+    "cloud_address": {
+        "type": "str",
+        "required": True,
+        "description": "IPv4 address of a host in the management network. Every service of the host binds it.",
+    },
+    "cloud_management_network": {
+        "type": "str",
+        "same": True,
+        "description": "Management network in CIDR notation. When it is known, addresses are checked against it.",
+    },
+    "cloud_api_vip": {
+        "type": "str",
+        "required": True,
+        "same": True,
+        "description": "Virtual IPv4 address of the Kubernetes API, in the management network, owned by no host.",
+    },
+    "cloud_api_port": {"type": "int", "same": True, "description": "Port of the Kubernetes API on the virtual address (6443)."},
+    "cloud_apt_mirror": {"type": "str", "description": "Package mirror of the hosts. Without it they keep the mirror they have."},
+    "cloud_apt_proxy": {"type": "str", "description": "Package proxy of the hosts, such as apt-cacher-ng."},
+    "cloud_artifacts": {
+        "type": "dict",
+        "same": True,
+        "description": "Software that is in no distribution: name -> {version, url, sha256}.",
+    },
+    "cloud_artifact_dir": {"type": "path", "same": True, "description": "Mirror of the artifacts on the control machine."},
+}
+
+# Not an option of a role: says where in the lab's networks a host is.
+LAB_OPTIONS: dict[str, dict] = {
+    "lab_index": {"type": "int", "description": "Number of a lab host's address in each of the lab's networks."},
+}
