@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -124,10 +126,11 @@ def _converge_units(wanted: list[dict], rewritten: set[str], outcome: Outcome, c
             states = units.read(names)
     plan = units.plan(wanted, states, lambda path: modified(path, rewritten), foreseen=check)
     if not check:
-        _control(plan, states)
-        _await(wanted, plan)
+        _control(wanted, plan, states)
     outcome.plan = plan
     outcome.changes += plan.changes()
+    if not check:
+        _await(wanted)
 
 
 def modified(path: str, rewritten: set[str]) -> int:
@@ -140,8 +143,12 @@ def modified(path: str, rewritten: set[str]) -> int:
         return NEVER
 
 
-def _control(plan: units.UnitPlan, states: dict[str, units.UnitState]) -> None:
-    AWAITED.mkdir(parents=True, exist_ok=True)
+def _control(wanted: list[dict], plan: units.UnitPlan, states: dict[str, units.UnitState]) -> None:
+    for unit in wanted:
+        if unit["name"] in plan.start + plan.restart + plan.reload:
+            _settle_times(unit["restart_on"] + unit["reload_on"])
+    if plan.start or plan.restart:
+        AWAITED.mkdir(parents=True, exist_ok=True)
     for name in plan.start + plan.restart:
         (AWAITED / name).touch()
     units.control("disable", plan.disable)
@@ -154,7 +161,15 @@ def _control(plan: units.UnitPlan, states: dict[str, units.UnitState]) -> None:
     units.control("reload", plan.reload)
 
 
-def _await(wanted: list[dict], plan: units.UnitPlan) -> None:
+def _settle_times(paths: list[str]) -> None:
+    """Bring modification times that lie in the future to now: after a step of the clock they would restart a unit in every run."""
+    now = time.time_ns()
+    for path in paths:
+        if modified(path, set()) > now:
+            os.utime(path, ns=(now, now), follow_symlinks=False)
+
+
+def _await(wanted: list[dict]) -> None:
     for unit in wanted:
         mark = AWAITED / unit["name"]
         if unit["state"] != "started" or not mark.exists():

@@ -83,7 +83,10 @@ def timestamp(text: str) -> int:
 
 
 def parse(names: list[str], output: str) -> dict[str, UnitState]:
-    """Parse `systemctl show` of several units: blocks in the order of the names. Matched by order, because an alias answers by its real name."""
+    """Parse `systemctl show` of several units: blocks in the order of the names.
+
+    Matched by order, because an alias answers by its real name.
+    """
     blocks = [block for block in output.strip().split("\n\n") if block]
     states = {}
     for name, block in zip(names, blocks, strict=True):
