@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class ActionModule(ActionBase):
         raw = {host: hostvars.raw_get(host) for host in hosts}
         values, given, findings, notes = self._resolve(raw, known, defaults, [*specs, "cloud"])
 
-        findings += self._required(values, groups, specs, defaults, arguments)
+        findings += self._required(given, groups, specs, defaults, arguments)
         findings += self._cross_host(values, given, groups, arguments, notes)
         lines = rules.render(findings, hosts)
 
@@ -112,8 +113,8 @@ class ActionModule(ActionBase):
                 try:
                     value = templar.template(variables[name])
                 except AnsibleError as error:
-                    if name == BUILT_LATER:
-                        notes[f"{name} is not checked yet: {_reason(error)}"] = None
+                    if name == BUILT_LATER and re.search("not found|could not locate", _reason(error), re.IGNORECASE):
+                        notes[f"{name} is not checked: the file that it reads does not exist yet (playbooks/artifacts_build.yml makes it)"] = None
                     else:
                         problem = f"expected a value, found a template that cannot be worked out: {_reason(error)}"
                         findings.append(rules.Finding(name, problem, (host,), _where(name, variables)))
@@ -127,16 +128,16 @@ class ActionModule(ActionBase):
         return values, given, findings, list(notes)
 
     @staticmethod
-    def _required(values: dict, groups: dict, specs: dict, defaults: dict, arguments: dict) -> list[rules.Finding]:
+    def _required(given: dict, groups: dict, specs: dict, defaults: dict, arguments: dict) -> list[rules.Finding]:
         needed = [name for name, spec in CLOUD_OPTIONS.items() if spec.get("required")]
-        findings = rules.check_required(values, values, needed)
+        findings = rules.check_required(given, given, needed)
         for role, group in arguments["roles"].items():
             names = [
                 name
                 for name, spec in specs[role].items()
                 if spec.get("required") and name not in defaults and name not in arguments["passed"] and name not in needed
             ]
-            findings += rules.check_required(values, groups.get(group, []), names)
+            findings += rules.check_required(given, groups.get(group, []), names)
         return findings
 
     @staticmethod
@@ -180,10 +181,12 @@ class _Lazy(dict):
 
 
 def _where(name: str, variables: dict) -> str:
-    """``group_vars/all/cloud.yml:12``, when the loader noted it."""
-    origin = None
-    if Origin is not None:
-        origin = next((tag for key in variables if key == name and (tag := Origin.get_tag(key))), None) or Origin.get_tag(variables[name])
+    """``group_vars/all/cloud.yml:12``, when the loader noted it. A key keeps the place of the first file that had it."""
+    if Origin is None:
+        return ""
+    value = Origin.get_tag(variables[name])
+    key = next((tag for other in variables if other == name and (tag := Origin.get_tag(other))), None)
+    origin = key if value is None or (key is not None and key.path == value.path) else value
     if origin is None or not origin.path:
         return ""
     return f"{_relative(origin.path)}:{origin.line_num}" if origin.line_num else _relative(origin.path)

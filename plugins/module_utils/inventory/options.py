@@ -53,7 +53,9 @@ CLOUD_OPTIONS: dict[str, dict] = {
     "cloud_artifact_dir": {"type": "path", "same": True, "description": "Mirror of the artifacts on the control machine."},
 }
 
-# Not an option of a role: says where in the lab's networks a host is.
+# Options of the lab that are not the role's own, or that rules across hosts need.
 LAB_OPTIONS: dict[str, dict] = {
+    "lab_name": {"type": "str", "description": "Name of a lab: the first part of its bridges, cgroups and state folder."},
+    "lab_networks": {"type": "dict", "description": "The lab's networks: name -> {cidr, interface, nat}."},
     "lab_index": {"type": "int", "description": "Number of a lab host's address in each of the lab's networks."},
 }

@@ -113,10 +113,10 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def check_required(values: Mapping[str, Mapping[str, Any]], hosts: Iterable[str], required: Iterable[str]) -> list[Finding]:
-    """Options without a default that a host needs."""
-    required = list(required)
-    return [Finding(name, "expected a value, found none", (host,)) for name in required for host in hosts if name not in values[host]]
+def check_required(given: Mapping[str, Iterable[str]], hosts: Iterable[str], required: Iterable[str]) -> list[Finding]:
+    """Options without a default that a host needs. ``given``: host -> names that the inventory sets."""
+    hosts = list(hosts)
+    return [Finding(name, "expected a value, found none", (host,)) for name in required for host in hosts if name not in given[host]]
 
 
 def check_same(values: Mapping[str, Mapping[str, Any]], name: str) -> list[Finding]:

@@ -1,0 +1,114 @@
+"""Each wrong inventory is refused with one clear line, before anything is changed; the shipped ones pass."""
+
+from __future__ import annotations
+
+import pytest
+
+NODE1 = "node1.example.net"
+
+CASES = {
+    "wrong type": (
+        "example",
+        {"variables": {"cloud_api_port": "http"}},
+        'cloud_api_port (group_vars/all/zz_test.yml:1): expected int, found str "http"',
+    ),
+    "unknown option": (
+        "example",
+        {"variables": {"cloud_api_vpi": "192.0.2.100"}},
+        "cloud_api_vpi (group_vars/all/zz_test.yml:1): expected an option of cloud, found an unknown name, did you mean cloud_api_vip?",
+    ),
+    "overlapping lab networks": (
+        "lab",
+        {
+            "variables": {
+                "lab_networks": {
+                    "management": {"cidr": "10.140.0.0/24", "interface": "mgmt0", "nat": True},
+                    "underlay": {"cidr": "10.140.0.0/23", "interface": "under0"},
+                }
+            }
+        },
+        "lab_networks.underlay.cidr: expected a network of its own, found 10.140.0.0/23, "
+        "which overlaps lab_networks.management.cidr (10.140.0.0/24)",
+    ),
+    "a host in two zones": (
+        "example",
+        {"hosts": {"zone_b": {"hosts": {NODE1: None}}}},
+        f"host {NODE1}: expected exactly one zone (a group zone_*), found zone_a and zone_b",
+    ),
+    "a host in no zone": (
+        "example",
+        {"replace": [("        node3.example.net:\n\n", "\n")]},
+        "host node3.example.net: expected exactly one zone (a group zone_*), found none",
+    ),
+    "a missing group": (
+        "example",
+        {"replace": [("    kube_control:", "    kube_controls:")]},
+        "group kube_control: expected at least one host, found no such group, did you mean kube_controls?",
+    ),
+    "a host of two kinds": (
+        "example",
+        {"hosts": {"control": {"hosts": {NODE1: None}}}},
+        f"host {NODE1}: expected exactly one of the groups control, node, edge, found control and node",
+    ),
+    "a duplicate address": (
+        "example",
+        {"replace": [("192.0.2.22", "192.0.2.21")]},
+        "cloud_address on node2.example.net: expected an address that no other host has, found 192.0.2.21, which node1.example.net has",
+    ),
+    "an address that is none": (
+        "example",
+        {"replace": [("192.0.2.22", "192.0.2.256")]},
+        'cloud_address on node2.example.net: expected an IPv4 address, found "192.0.2.256"',
+    ),
+    "a virtual address that a host has": (
+        "example",
+        {"variables": {"cloud_api_vip": "192.0.2.12"}},
+        "cloud_api_vip: expected an address that no host has, found 192.0.2.12, which control2.example.net has",
+    ),
+    "a virtual address outside": (
+        "example",
+        {"variables": {"cloud_api_vip": "198.51.100.1"}},
+        "cloud_api_vip: expected a host address of the management network 192.0.2.0/24, found 198.51.100.1",
+    ),
+    "an address missing": (
+        "example",
+        {"replace": [("node2.example.net: {cloud_address: 192.0.2.22}", "node2.example.net:")]},
+        "cloud_address on node2.example.net: expected a value, found none",
+    ),
+    "an artifact without checksum": (
+        "example",
+        {"variables": {"cloud_artifacts": {"kube-apiserver": {"version": "1.34.1", "url": "https://mirror.example.net/kube-apiserver"}}}},
+        "cloud_artifacts.kube-apiserver: expected version, url and sha256, found no sha256",
+    ),
+    "a template that cannot be worked out": (
+        "example",
+        {"variables": {"cloud_domain": "{{ my_domain }}"}},
+        "cloud_domain (group_vars/all/zz_test.yml:1): expected a value, found a template that cannot be worked out: 'my_domain' is undefined",
+    ),
+}
+
+
+@pytest.mark.parametrize("base", ["example", "lab"])
+def test_shipped_inventories_are_valid(validate, base):
+    outcome = validate(base)
+    assert outcome.status == 0, outcome.output
+    assert "hosts in 3 zones: valid" in outcome.output
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_refused_with_one_clear_line(validate, tmp_path, case):
+    base, change, expected = CASES[case]
+    outcome = validate(base, **change)
+    assert outcome.status == 2, outcome.output
+    assert [line.replace(f"{tmp_path}/inventory/", "") for line in outcome.errors] == [expected], outcome.output
+
+
+def test_all_errors_are_reported_at_once(validate):
+    outcome = validate(
+        variables={"cloud_api_port": [], "cloud_nmae": "x"},
+        hosts={"zone_b": {"hosts": {NODE1: None}}},
+        replace=[("192.0.2.22", "192.0.2.21")],
+    )
+    assert outcome.status == 2
+    assert len(outcome.errors) == 4, outcome.output
+    assert "What to do: Correct" in outcome.output
