@@ -1,0 +1,157 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Disks of hosts: an overlay on the shared image, and directories that must be real ones.
+
+A host's disk is one directory, ``disk``, which is replaced as a whole by rename:
+``upper`` and ``work`` of the overlay, and ``data/<name>`` for each of DATA_DIRECTORIES.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.processes import mounts, run
+
+#: Container graphs cannot be on an overlay, and databases should not be: bound over the same path in the host.
+DATA_DIRECTORIES = {
+    "containerd": "/var/lib/containerd",
+    "containers": "/var/lib/containers",
+    "etcd": "/var/lib/etcd",
+    "honeycomb": "/var/lib/honeycomb",
+    "kubelet": "/var/lib/kubelet",
+}
+
+
+def create(host_dir: Path, image: str) -> None:
+    """Makes an empty disk; the directory of the host appears complete, by rename."""
+    partial = host_dir.with_name(f".new-{host_dir.name}")
+    remove_tree(partial)
+    for path in ("disk/upper", "disk/work", "root", *(f"disk/data/{name}" for name in DATA_DIRECTORIES)):
+        (partial / path).mkdir(parents=True)
+    write_json(partial / "host.json", {"image": image, "seeds": {}})
+    partial.rename(host_dir)
+
+
+def settle(host_dir: Path) -> None:
+    """Ends a restore that was broken off: the disk that has the name ``disk``, or had it last, is the host's."""
+    disk, old = host_dir / "disk", host_dir / "disk.old"
+    if old.exists() and not disk.exists():
+        old.rename(disk)
+    remove_tree(old)
+    remove_tree(host_dir / "disk.new")
+
+
+def mount(host_dir: Path, image_root: Path) -> Path:
+    """Mounts the overlay on ``root``. Indexes and redirects are off so that a copy of ``upper`` is a whole copy of the disk."""
+    disk, root = host_dir / "disk", host_dir / "root"
+    options = f"lowerdir={image_root},upperdir={disk / 'upper'},workdir={disk / 'work'},index=off,redirect_dir=off,metacopy=off"
+    run(["mount", "-t", "overlay", "honeycomb-lab", "-o", options, str(root)], f"mount the disk of {host_dir.name}")
+    return root
+
+
+def mounted_below(directory: Path) -> list[str]:
+    """Mount points at or below a directory, the last mounted first."""
+    prefix = f"{directory}/"
+    return [mount.target for mount in reversed(mounts()) if mount.target == str(directory) or mount.target.startswith(prefix)]
+
+
+def unmount_below(directory: Path) -> None:
+    for target in mounted_below(directory):
+        run(["umount", target], f"unmount {target}")
+
+
+def remove_tree(directory: Path) -> None:
+    """Deletes a directory of ours; refuses to reach into anything mounted below it."""
+    if not directory.exists():
+        return
+    if below := mounted_below(directory):
+        raise CloudError(f"{directory} is not deleted: {', '.join(below)} is still mounted", "find out who uses it: fuser -vm " + below[0])
+    run(["rm", "-rf", "--one-file-system", str(directory)], f"delete {directory}")
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copies a directory with owners, times, holes, devices (whiteouts of the overlay) and extended attributes (opaque directories).
+
+    Files share their blocks with the copy where the file system can do that. ``target`` appears complete, by rename.
+    """
+    partial = target.with_name(f".new-{target.name}")
+    remove_tree(partial)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    run(["cp", "--archive", "--reflink=auto", "--sparse=auto", "--no-target-directory", str(source), str(partial)], f"copy {source}")
+    run(["sync", "--file-system", str(partial)], f"write {partial} to the disk")
+    partial.rename(target)
+
+
+def save(host_dir: Path, snapshot: Path) -> None:
+    """Copies a host's disk; the host must not run."""
+    partial = snapshot.with_name(f".new-snapshot-{snapshot.name}")
+    remove_tree(partial)
+    partial.mkdir(parents=True)
+    write_json(partial / "host.json", read_json(host_dir / "host.json"))
+    copy(host_dir / "disk", partial / "disk")
+    partial.rename(snapshot)
+
+
+def restore(host_dir: Path, snapshot: Path) -> None:
+    """Replaces a host's disk by the snapshot's; a crash in between is ended by ``settle``."""
+    copy(snapshot / "disk", host_dir / "disk.new")
+    write_json(host_dir / "host.json", read_json(snapshot / "host.json"))
+    (host_dir / "disk").rename(host_dir / "disk.old")
+    (host_dir / "disk.new").rename(host_dir / "disk")
+    remove_tree(host_dir / "disk.old")
+
+
+def loop_devices(host_dir: Path) -> list[str]:
+    """Loop devices whose backing file is on this host's disk. They belong to the machine's kernel and outlive the container."""
+    listed = json.loads(run(["losetup", "--json", "--list", "--output", "NAME,BACK-INO,BACK-MAJ:MIN,BACK-FILE"], "list loop devices") or "{}")
+    found = []
+    for device in listed.get("loopdevices", []):
+        # The kernel shows the path as the container saw it, so the file's identity must agree as well.
+        path = (device.get("back-file") or "").removesuffix(" (deleted)")
+        candidates = [Path(path), host_dir / "root" / path.lstrip("/")]
+        candidates += [host_dir / "disk" / "data" / name / path[len(inside) + 1 :] for name, inside in DATA_DIRECTORIES.items() if path.startswith(f"{inside}/")]
+        for candidate in candidates:
+            with contextlib.suppress(OSError):
+                details = candidate.stat()
+                same = details.st_ino == int(device["back-ino"]) and f"{os.major(details.st_dev)}:{os.minor(details.st_dev)}" == device["back-maj:min"].strip()
+                if same and candidate.is_relative_to(host_dir):
+                    found.append(device["name"])
+                    break
+    return found
+
+
+def detach_loops(devices: list[str]) -> None:
+    for device in devices:
+        run(["losetup", "--detach", device], f"detach {device}")
+
+
+def read_json(path: Path) -> dict:
+    """Content of a JSON file of ours, empty when there is none.
+
+    :raises CloudError: when it cannot be parsed; files appear by rename, so only a broken disk or a hand does that
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise CloudError(f"{path} is damaged: {error}", "remove the lab (lab_state: absent) and start it again") from error
+
+
+def write_json(path: Path, content: dict) -> None:
+    write_file(path, json.dumps(content, indent=1, sort_keys=True) + "\n", 0o600)
+
+
+def write_file(path: Path, content: str, mode: int) -> None:
+    """Writes a file that appears complete, with its mode, or not at all."""
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+        handle.write(content)
+        os.fchmod(handle.fileno(), mode)
+    os.replace(temporary, path)

@@ -1,0 +1,202 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The root file system that all hosts of a lab share read-only: built once per definition by debootstrap, kept in the cache."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import shutil
+import time
+import urllib.parse
+from pathlib import Path
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.lab import apt_cache
+from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.definition import IMAGE_RECIPE, Image
+from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.disk import remove_tree
+from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.locks import locked
+from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.processes import Cgroup, run, spawn, wait_empty
+
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+#: systemd, and what Ansible and the later layers expect of any Debian server.
+BASE_PACKAGES = ("systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "iproute2", "iputils-ping", "ca-certificates", "procps", "kmod")
+LOOP_NODES = 64
+
+
+def architecture() -> str:
+    machine = platform.machine()
+    if machine not in ARCHITECTURES:
+        raise CloudError(f"this machine is a {machine}, the lab runs on {' and '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[machine]
+
+
+def machine_mirrors(sources: Path = Path("/etc/apt")) -> list[str]:
+    """URLs of the archives apt on this machine uses, in its order: one-line and deb822 files, mirror lists resolved."""
+    found = []
+    for path in [sources / "sources.list", *sorted((sources / "sources.list.d").glob("*"))]:
+        with contextlib.suppress(OSError):
+            text = path.read_text(encoding="utf-8")
+            if path.suffix == ".sources":
+                found += [url for line in re.findall(r"^URIs:(.*(?:\n[ \t].*)*)", text, re.MULTILINE | re.IGNORECASE) for url in line.split()]
+            elif path.suffix == ".list":
+                found += re.findall(r"^deb\s+(?:\[[^]]*\]\s+)?(\S+)", text, re.MULTILINE)
+    resolved = []
+    for url in found:
+        if url.startswith("mirror+file:"):
+            with contextlib.suppress(OSError):
+                listed = Path(urllib.parse.urlsplit(url[len("mirror+") :]).path).read_text(encoding="utf-8")
+                resolved += [line.split()[0] for line in listed.splitlines() if line.strip() and not line.startswith("#")]
+        else:
+            resolved.append(url)
+    return [url.rstrip("/") for url in dict.fromkeys(resolved) if url.startswith(("http://", "https://"))]
+
+
+def debian_mirror(urls: list[str]) -> str:
+    """The one of ``urls`` that is a Debian main archive.
+
+    :raises CloudError: when there is none
+    """
+    for url in urls:
+        if urllib.parse.urlsplit(url).path.rstrip("/").endswith("/debian"):
+            return url
+    raise CloudError("the apt sources of this machine name no Debian archive (a URL that ends in /debian)", "set lab_image.mirror to one")
+
+
+def plain(url: str) -> str:
+    """The URL as hosts ask the package cache for it; the cache asks the mirror by the mirror's own scheme."""
+    return "http://" + url.split("://", 1)[1]
+
+
+class ImageStore:
+    """Images by digest below ``<cache_dir>/lab/images``; a directory there is complete, because it appears by rename."""
+
+    def __init__(self, cache_dir: Path, mirror: str, mirrors: list[str]):
+        self.cache_dir = cache_dir
+        self.directory = cache_dir / "lab" / "images"
+        self.mirror = mirror
+        self.mirrors = mirrors
+
+    def root(self, digest: str) -> Path:
+        return self.directory / digest / "root"
+
+    def has(self, image: Image) -> bool:
+        return self.root(image.digest).is_dir()
+
+    def use(self, digest: str, lab: str, state_dir: Path) -> None:
+        """Notes that a lab's hosts stand on the image, so that nobody prunes it."""
+        users = self.directory / digest / "users"
+        users.mkdir(exist_ok=True)
+        link = users / lab
+        if not link.is_symlink() or os.readlink(link) != str(state_dir):
+            link.unlink(missing_ok=True)
+            link.symlink_to(state_dir)
+
+    def release(self, lab: str) -> None:
+        for link in self.directory.glob(f"*/users/{lab}"):
+            link.unlink(missing_ok=True)
+
+    def prune(self, keep: str) -> list[str]:
+        """Removes images that are not ``keep`` and on which no existing lab stands; returns their digests."""
+        removed = []
+        with locked(self.cache_dir / "lab" / "images.lock"):
+            for entry in self.directory.iterdir():
+                used = any(link.exists() for link in (entry / "users").glob("*"))
+                if entry.name != keep and not used:
+                    remove_tree(entry)
+                    removed.append(entry.name)
+        return removed
+
+    def build(self, image: Image) -> None:
+        """Builds the image unless another process just did. About a minute, less when the package cache is warm."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with locked(self.cache_dir / "lab" / "images.lock"):
+            if self.has(image):
+                return
+            cgroup = Cgroup(f"honeycomb-image-{image.digest}")
+            # Whoever holds the lock is the only builder, so these are the remains of one that was killed.
+            cgroup.kill()
+            wait_empty([cgroup], 10)
+            cgroup.remove()
+            for stale in self.directory.glob(".new-*"):
+                remove_tree(stale)
+            partial = self.directory / f".new-{image.digest}"
+            (partial / "root").mkdir(parents=True)
+            cgroup.make()
+            try:
+                self._fill(image, partial, cgroup)
+                remove_tree(self.directory / image.digest)
+                partial.rename(self.directory / image.digest)
+            finally:
+                cgroup.kill()
+                wait_empty([cgroup], 10)
+                cgroup.remove()
+                remove_tree(partial)
+
+    def _fill(self, image: Image, partial: Path, cgroup: Cgroup) -> None:
+        root = partial / "root"
+        proxy = self._own_cache(partial, cgroup)
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "http_proxy": proxy, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+        packages = ",".join(sorted({*BASE_PACKAGES, *image.packages}))
+        command = ["unshare", "--mount", "--propagation", "private", "debootstrap", "--variant=minbase", f"--arch={image.architecture}"]
+        run([*command, f"--include={packages}", image.suite, str(root), plain(self.mirror)], f"build the {image.suite} image", cgroup=cgroup, environment=environment)
+        for path, content in image_files(image, plain(self.mirror)).items():
+            target = root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(content, encoding="utf-8")
+        for key in (root / "etc" / "ssh").glob("ssh_host_*"):
+            key.unlink()  # each host gets its own
+        inside = ["unshare", "--mount", "--propagation", "private", "chroot", str(root)]
+        scripts = {
+            "choose the image's services": "systemctl enable systemd-networkd.service && systemctl disable apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer"
+            " fstrim.timer sshd-keygen.service && systemctl mask console-getty.service getty@.service",
+            # With the package lists in the image, hosts need not fetch and parse them one by one.
+            "fetch the image's package lists": f"apt-get -o Acquire::http::Proxy={proxy} update && apt-get clean && apt-cache gencaches",
+            # Says that nothing in /etc and /var needs an update after a change of /usr: otherwise each first boot rebuilds caches.
+            "mark the image as up to date": "/usr/lib/systemd/systemd-update-done",
+        }
+        for purpose, script in scripts.items():
+            run([*inside, "/bin/sh", "-ec", script], purpose, cgroup=cgroup, environment=environment)
+
+    def _own_cache(self, partial: Path, cgroup: Cgroup) -> str:
+        """Starts a package cache for the build alone, as a lab's cache is bound to a bridge that may not exist yet."""
+        program, port = partial / "apt_cache.py", partial / "port"
+        program.write_text(cache_source(), encoding="utf-8")
+        spawn(cache_command(program, "127.0.0.1:0", self.cache_dir, self.mirrors, port), cgroup, partial / "apt_cache.log")
+        deadline = time.monotonic() + 15
+        while not port.exists():
+            if time.monotonic() > deadline:
+                log = (partial / "apt_cache.log").read_text(encoding="utf-8", errors="replace")
+                raise CloudError("the package cache for the image did not start within 15 s", log[-500:])
+            time.sleep(0.02)
+        return f"http://127.0.0.1:{port.read_text(encoding='ascii')}"
+
+
+def cache_source() -> str:
+    """Source text of apt_cache.py, also when this code runs out of a zip file as Ansible's modules do."""
+    return apt_cache.__loader__.get_source(apt_cache.__name__)
+
+
+def cache_command(program: Path, listen: str, cache_dir: Path, mirrors: list[str], port_file: Path) -> list[str]:
+    python = shutil.which("python3", path="/usr/bin:/bin") or shutil.which("python3") or "python3"
+    command = [python, str(program), "--listen", listen, "--directory", str(cache_dir / "apt"), "--port-file", str(port_file)]
+    hosts = sorted({"://".join((url.split("://")[0], urllib.parse.urlsplit(url).netloc)) for url in mirrors})
+    return [*command, *(f"--mirror={host}" for host in hosts)]
+
+
+def image_files(image: Image, mirror: str) -> dict[str, str]:
+    """Path -> content of what makes a Debian root file system a lab host."""
+    loops = "".join(f"b /dev/loop{number} 0660 root disk - 7:{number}\n" for number in range(LOOP_NODES))
+    return {
+        "etc/apt/sources.list": f"deb {mirror} {image.suite} main\n",
+        "etc/apt/apt.conf.d/00lab-languages": 'Acquire::Languages "none";\n',
+        "etc/default/locale": "LANG=C.UTF-8\n",
+        "etc/fstab": "",
+        # All hosts get the machine's /dev/kmsg: without this each would copy the machine's kernel log into its journal.
+        "etc/systemd/journald.conf.d/00-lab.conf": "[Journal]\nReadKMsg=no\n",
+        # A container has no udev to make them, and disks in files need them.
+        "etc/tmpfiles.d/lab-loop.conf": loops,
+        "etc/honeycomb-lab-image": f"recipe {IMAGE_RECIPE}, {image.digest}\n",
+    }

@@ -1,0 +1,212 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which steps lead from what is observed to what is asked for. Pure: the runtime observes and carries out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+#: States that need the machine's side of the lab: bridges, firewall, package cache.
+RUNNING_STATES = ("started", "healed")
+STATES = ("present", "started", "stopped", "absent", "powered_off", "partitioned", "healed", "snapshotted", "restored")
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """One host as found. A host that is not running but has ``remains`` was killed from outside."""
+
+    created: bool = False
+    running: bool = False
+    unplugged: frozenset[str] = frozenset()
+    remains: tuple[str, ...] = ()
+    changed_definition: bool = False
+    snapshots: frozenset[str] = frozenset()
+
+    @property
+    def state(self) -> str:
+        if self.running:
+            return "partitioned" if self.unplugged else "started"
+        if self.remains:
+            return "broken"
+        return "stopped" if self.created else "absent"
+
+
+@dataclass(frozen=True)
+class LabFacts:
+    """The lab as found; the texts in ``machine`` and ``disk`` name what is missing or different there."""
+
+    hosts: dict[str, HostFacts]
+    disk: tuple[str, ...] = ()
+    machine: tuple[str, ...] = ()
+    remains: tuple[str, ...] = ()
+
+
+@dataclass
+class Plan:
+    """Host names by step, in the order in which the runtime takes the steps; ``changes`` tells the operator."""
+
+    stop: list[str] = field(default_factory=list)
+    kill: list[str] = field(default_factory=list)
+    clean: list[str] = field(default_factory=list)
+    remove: list[str] = field(default_factory=list)
+    prepare_disk: bool = False
+    prepare_machine: bool = False
+    create: list[str] = field(default_factory=list)
+    save: list[str] = field(default_factory=list)
+    restore: list[str] = field(default_factory=list)
+    start: list[str] = field(default_factory=list)
+    unplug: dict[str, list[str]] = field(default_factory=dict)
+    plug: dict[str, list[str]] = field(default_factory=dict)
+    clear_machine: bool = False
+    remove_lab: bool = False
+    changes: list[str] = field(default_factory=list)
+    before: dict[str, str] = field(default_factory=dict)
+    after: dict[str, str] = field(default_factory=dict)
+
+
+def plan(facts: LabFacts, hosts: list[str], state: str, networks: list[str], snapshot: str = "", whole_lab: bool = False) -> Plan:
+    """Steps that bring ``hosts`` into ``state``.
+
+    :param networks: networks a partition or its healing is about
+    :param whole_lab: with ``absent``: the hosts are all there are, so the lab itself goes too
+    """
+    steps = Plan()
+    for name in hosts:
+        found = facts.hosts.get(name, HostFacts())
+        steps.before[name] = found.state
+        steps.after[name] = _PLANNERS[state](steps, name, found, networks, snapshot)
+    if state in ("present", "started") and facts.disk:
+        steps.prepare_disk = True
+        steps.changes = [*facts.disk, *steps.changes]
+    if facts.machine and (state == "started" or steps.start or steps.plug):
+        steps.prepare_machine = True
+        steps.changes = [*facts.machine, *steps.changes]
+    others_run = any(found.running for name, found in facts.hosts.items() if name not in hosts)
+    any_runs = others_run or any(after in ("started", "partitioned") for after in steps.after.values())
+    if state in ("stopped", "absent") and not any_runs and facts.remains:
+        steps.clear_machine = True
+        steps.changes += [f"remove {remain}" for remain in facts.remains]
+    if state == "absent" and whole_lab:
+        steps.remove_lab = True
+    return steps
+
+
+def _present(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
+    if not found.created:
+        if found.remains:
+            _clean(steps, name, found)
+        steps.create.append(name)
+        steps.changes.append(f"create {name}")
+        return "stopped"
+    return found.state
+
+
+def _started(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
+    if found.running and found.changed_definition:
+        steps.stop.append(name)
+        steps.changes.append(f"stop {name}: its addresses changed")
+    elif found.running:
+        _plug(steps, name, sorted(found.unplugged))
+        return "started"
+    elif found.remains:
+        _clean(steps, name, found)
+    if not found.created:
+        steps.create.append(name)
+        steps.changes.append(f"create {name}")
+    steps.start.append(name)
+    steps.changes.append(f"start {name}")
+    return "started"
+
+
+def _stopped(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
+    if found.running:
+        steps.stop.append(name)
+        steps.changes.append(f"stop {name}")
+    elif found.remains:
+        _clean(steps, name, found)
+    return "stopped" if found.created else "absent"
+
+
+def _absent(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
+    if found.running:
+        steps.kill.append(name)
+    elif found.remains:
+        _clean(steps, name, found)
+    if found.created or found.running:
+        steps.remove.append(name)
+        steps.changes.append(f"remove {name}")
+    return "absent"
+
+
+def _powered_off(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
+    if found.running:
+        steps.kill.append(name)
+        steps.changes.append(f"cut the power of {name}")
+    elif found.remains:
+        _clean(steps, name, found)
+    return "stopped" if found.created else "absent"
+
+
+def _partitioned(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
+    cut = [network for network in networks if network not in found.unplugged]
+    if found.running and cut:
+        steps.unplug[name] = cut
+        steps.changes += [f"unplug {name} from {network}" for network in cut]
+    return "partitioned" if found.running else found.state
+
+
+def _healed(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
+    rejoined = [network for network in networks if network in found.unplugged]
+    if found.running:
+        _plug(steps, name, rejoined)
+        return "partitioned" if found.unplugged - set(rejoined) else "started"
+    return found.state
+
+
+def _snapshotted(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
+    if found.created and snapshot not in found.snapshots:
+        _around_copy(steps, name, found, steps.stop)
+        steps.save.append(name)
+        steps.changes.append(f"save the disk of {name} as {snapshot}")
+    return found.state
+
+
+def _restored(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
+    # The disk is replaced, so a clean shutdown would save nothing.
+    _around_copy(steps, name, found, steps.kill)
+    steps.restore.append(name)
+    steps.changes.append(f"restore the disk of {name} from {snapshot}")
+    return "started" if found.running else "stopped"
+
+
+def _around_copy(steps: Plan, name: str, found: HostFacts, how: list[str]) -> None:
+    """A disk is copied while nobody writes to it; who ran before runs again."""
+    if found.running:
+        how.append(name)
+        steps.start.append(name)
+    elif found.remains:
+        _clean(steps, name, found)
+
+
+def _clean(steps: Plan, name: str, found: HostFacts) -> None:
+    steps.clean.append(name)
+    steps.changes.append(f"clear what is left of {name}: {', '.join(found.remains)}")
+
+
+def _plug(steps: Plan, name: str, networks: list[str]) -> None:
+    if networks:
+        steps.plug[name] = networks
+        steps.changes += [f"plug {name} into {network}" for network in networks]
+
+
+_PLANNERS = {
+    "present": _present,
+    "started": _started,
+    "stopped": _stopped,
+    "absent": _absent,
+    "powered_off": _powered_off,
+    "partitioned": _partitioned,
+    "healed": _healed,
+    "snapshotted": _snapshotted,
+    "restored": _restored,
+}
