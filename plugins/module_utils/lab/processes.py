@@ -71,9 +71,9 @@ class Cgroup:
     def processes(self) -> list[int]:
         """Ids of all processes in it and below, zombies left out."""
         found = []
-        for listing in self.directories[0].rglob("cgroup.procs"):
+        for path, _directories, _files in os.walk(self.directories[0]):
             with contextlib.suppress(OSError):  # a cgroup may go away while the tree is read
-                found += [int(line) for line in listing.read_text(encoding="ascii").split()]
+                found += [int(line) for line in Path(path, "cgroup.procs").read_text(encoding="ascii").split()]
         return found
 
     def init(self) -> int | None:

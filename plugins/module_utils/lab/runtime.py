@@ -87,7 +87,7 @@ class Runtime:
             running=running,
             unplugged=network.unplugged(self.lab, host, links) if running else frozenset(),
             remains=tuple(remains),
-            changed_definition=recorded_host is not None and recorded_host != host.record(),
+            changed_definition=recorded_host is not None and recorded_host["addresses"] != host.record()["addresses"],
             snapshots=frozenset(path.parent.name for path in self.lab.state_dir.glob(f"snapshots/*/{host.name}")),
         )
 
