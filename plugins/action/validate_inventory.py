@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -114,7 +113,9 @@ class ActionModule(ActionBase):
                     value = templar.template(variables[name])
                 except AnsibleError as error:
                     if name == BUILT_LATER and re.search("not found|could not locate", _reason(error), re.IGNORECASE):
-                        notes[f"{name} is not checked: the file that it reads does not exist yet (playbooks/artifacts_build.yml makes it)"] = None
+                        notes[
+                            f"{name} is not checked: the file that it reads does not exist yet (playbooks/artifacts_build.yml makes it)"
+                        ] = None
                     else:
                         problem = f"expected a value, found a template that cannot be worked out: {_reason(error)}"
                         findings.append(rules.Finding(name, problem, (host,), _where(name, variables)))
@@ -193,7 +194,7 @@ def _where(name: str, variables: dict) -> str:
 
 
 def _relative(path: str) -> str:
-    here = os.getcwd() + os.sep
+    here = f"{Path.cwd()}/"
     return path[len(here) :] if path.startswith(here) else path
 
 

@@ -4,6 +4,23 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import datetime
+import io
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from ansible import constants as C
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils import progress as text
+
 DOCUMENTATION = r"""
 name: progress
 type: stdout
@@ -55,20 +72,6 @@ requirements:
   - Set as C(stdout_callback) in the configuration.
 """
 
-import atexit
-import datetime
-import json
-import os
-import re
-import shutil
-import sys
-import time
-
-from ansible import constants as C
-from ansible import context
-from ansible.plugins.callback import CallbackBase
-from ansible_collections.honeycomb.cloud.plugins.plugin_utils import progress as text
-
 LOGS_KEPT = 50
 REDRAW_SECONDS = 0.05
 
@@ -103,7 +106,7 @@ class Step:
     @property
     def silent(self) -> bool:
         """Nothing that an operator needs to see: every host skipped it, or it only loads other tasks."""
-        return self.include and not self.failures and not self.unreachable or all(s == "skipped" for s in self.status.values())
+        return (self.include and not self.failures and not self.unreachable) or all(s == "skipped" for s in self.status.values())
 
     @property
     def seconds(self) -> float:
@@ -165,27 +168,26 @@ class CallbackModule(CallbackBase):
         if self._log is not None or (wanted and wanted.lower() in ("none", "/dev/null")):
             return
         if wanted:
-            path = os.path.abspath(os.path.expanduser(wanted))
+            path = Path(wanted).expanduser().absolute()
         else:
-            state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
-            folder = os.path.join(state, "honeycomb", "log")
-            path = os.path.join(folder, f"{playbook}-{self._started_at:%Y%m%d-%H%M%S}-{self._pid}.log")
+            state = Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser()
+            path = state / "honeycomb" / "log" / f"{playbook}-{self._started_at:%Y%m%d-%H%M%S}-{self._pid}.log"
         try:
-            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not wanted:
-                self._forget_old_logs(os.path.dirname(path))
+                self._forget_old_logs(path.parent)
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
             os.fchmod(handle, 0o600)
             self._log = os.fdopen(handle, "w", encoding="utf-8", buffering=1)
-            self._log_path = path
+            self._log_path = str(path)
         except OSError as error:
             self._display.warning(f"The run has no log: cannot write {path}: {error.strerror}")
 
     @staticmethod
-    def _forget_old_logs(folder: str) -> None:
-        logs = sorted((entry for entry in os.scandir(folder) if entry.name.endswith(".log")), key=lambda entry: entry.stat().st_mtime)
-        for entry in logs[: max(0, len(logs) - LOGS_KEPT + 1)]:
-            os.unlink(entry.path)
+    def _forget_old_logs(folder: Path) -> None:
+        logs = sorted(folder.glob("*.log"), key=lambda log: log.stat().st_mtime)
+        for log in logs[: max(0, len(logs) - LOGS_KEPT + 1)]:
+            log.unlink(missing_ok=True)
 
     def _write_log(self, line: str) -> None:
         if self._log is not None:
@@ -211,16 +213,14 @@ class CallbackModule(CallbackBase):
             self._display.display(line, color=color)
         except BrokenPipeError:  # nobody reads any more (a pipe to head); the run and its log go on
             self._tty = False
-            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+            sys.stdout = io.StringIO()
         if self._log is not None:
             self._write_log("| " + re.sub(r"\x1b\[[0-9;]*m", "", line))
 
     def _flush(self) -> None:
         # Display leaves flushing to the end of the run; who follows a pipe wants each step when it is done.
-        try:
+        with contextlib.suppress(OSError):
             sys.stdout.flush()
-        except OSError:
-            pass
 
     def _clear_live(self) -> None:
         if self._live:
@@ -383,9 +383,9 @@ class CallbackModule(CallbackBase):
     # -- events --------------------------------------------------------------------------------------------------
 
     def v2_playbook_on_start(self, playbook):
-        self._playbook = os.path.basename(playbook._file_name)
+        self._playbook = Path(playbook._file_name).name
         self._plan, self._position, self._grown = [], -1, 0
-        self._open_log(os.path.splitext(self._playbook)[0])
+        self._open_log(Path(self._playbook).stem)
         self._write_log(f"{self._playbook} started: {' '.join(sys.argv)}")
         try:
             self._make_plan(playbook)
@@ -555,7 +555,9 @@ class CallbackModule(CallbackBase):
         slow = sorted((step for step in self._steps if step.seconds > 0.5), key=lambda step: -step.seconds)[: self.get_option("slowest")]
         if slow:
             self._say("slowest steps")
-            for line in text.table([[text.duration(step.seconds), step.play.layer, step.title] for step in slow], None, "  ", frozenset({0})):
+            for line in text.table(
+                [[text.duration(step.seconds), step.play.layer, step.title] for step in slow], None, "  ", frozenset({0})
+            ):
                 self._say(line)
             self._say("")
         if hosts:
@@ -628,8 +630,7 @@ class CallbackModule(CallbackBase):
             ],
         }
         try:
-            with open(path, "w", encoding="utf-8") as file:
-                json.dump(stats, file, indent=1, default=str)
+            Path(path).write_text(json.dumps(stats, indent=1, default=str), encoding="utf-8")
         except OSError as error:
             self._display.warning(f"Cannot write the statistics to {path}: {error.strerror}")
 
@@ -682,7 +683,7 @@ def _batches(serial, hosts: int) -> int:
 
 
 def _relative(path: str) -> str:
-    here = os.getcwd() + os.sep
+    here = f"{Path.cwd()}/"
     return path[len(here) :] if path.startswith(here) else path
 
 

@@ -127,7 +127,7 @@ def cut(lines: list[str], limit: int = _MAX_LINES) -> list[str]:
     """The end of a long output is where the error is; the log has all of it."""
     if len(lines) <= limit:
         return lines
-    return [f"... {len(lines) - limit} lines before this are in the log ..."] + lines[-limit:]
+    return [f"... {len(lines) - limit} lines before this are in the log ...", *lines[-limit:]]
 
 
 def failure_details(result: dict, verbose: bool = False) -> list[str]:
@@ -161,9 +161,10 @@ def failure_details(result: dict, verbose: bool = False) -> list[str]:
             lines += ["  " + line for line in cut(text.rstrip().splitlines())]
     shown = {"cmd", "rc", "stdout", "stderr", "module_stdout", "module_stderr", "reason", "censored"}
     for key, value in result.items():
-        if key not in _PLUMBING and key not in shown and not key.startswith("_ansible") and value not in (None, "", [], {}):
-            if verbose or (isinstance(value, (str, int, float, bool)) and len(str(value)) <= 200):
-                lines.append(f"{key}: {value if isinstance(value, str) else json.dumps(value, default=str)}")
+        if key in _PLUMBING or key in shown or key.startswith("_ansible") or value in (None, "", [], {}):
+            continue
+        if verbose or (isinstance(value, (str, int, float, bool)) and len(str(value)) <= 200):
+            lines.append(f"{key}: {value if isinstance(value, str) else json.dumps(value, default=str)}")
     trace = result.get("exception")
     if trace and verbose and str(trace) not in "\n".join(lines):
         lines += ["traceback:"] + ["  " + line for line in cut(str(trace).splitlines())]

@@ -83,7 +83,8 @@ CASES = {
     "a template that cannot be worked out": (
         "example",
         {"variables": {"cloud_domain": "{{ my_domain }}"}},
-        "cloud_domain (group_vars/all/zz_test.yml:1): expected a value, found a template that cannot be worked out: 'my_domain' is undefined",
+        "cloud_domain (group_vars/all/zz_test.yml:1): expected a value, "
+        "found a template that cannot be worked out: 'my_domain' is undefined",
     ),
 }
 

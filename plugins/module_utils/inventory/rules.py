@@ -135,10 +135,11 @@ def check_same(values: Mapping[str, Mapping[str, Any]], name: str) -> list[Findi
 
 def check_groups(groups: Mapping[str, Sequence[str]], required: Iterable[str]) -> list[Finding]:
     """Groups that plays need must exist and have a host."""
-    findings = []
+    findings, required = [], list(required)
     for name in required:
         if name not in groups:
-            findings.append(Finding(f"group {name}", f"expected at least one host, found no such group{did_you_mean(name, groups)}"))
+            close = did_you_mean(name, set(groups) - set(required))
+            findings.append(Finding(f"group {name}", f"expected at least one host, found no such group{close}"))
         elif not groups[name]:
             findings.append(Finding(f"group {name}", "expected at least one host, found an empty group"))
     return findings

@@ -72,17 +72,31 @@ def test_failure_of_items_names_each():
 
 
 def test_secrets_stay_hidden():
-    assert text.failure_details({"censored": "hidden", "msg": "secret"}) == ["The output is hidden, because the task handles secrets (no_log)."]
-    assert "secret" not in str(text.failure_details({"results": [{"censored": "x", "failed": True, "item": "secret", "msg": "secret"}]}))
+    assert text.failure_details({"censored": "hidden", "msg": "hunter2"}) == [
+        "The output is hidden, because the task handles secrets (no_log)."
+    ]
+    item = {"censored": "x", "failed": True, "item": "hunter2", "msg": "hunter2"}
+    assert "hunter2" not in str(text.failure_details({"results": [item]}))
 
 
 def test_long_output_keeps_its_end():
     lines = text.failure_details({"msg": "x", "stderr": "\n".join(str(n) for n in range(100))})
-    assert lines[-1] == "  99" and len(lines) < 50 and "lines before this are in the log" in lines[2]
+    assert lines[-1] == "  99"
+    assert len(lines) < 50
+    assert "lines before this are in the log" in lines[2]
 
 
 def test_odd_results_do_not_raise():
-    for odd in ({}, {"msg": None}, {"msg": {"a": [1]}}, {"results": "x"}, {"results": [1]}, {"msg": ["a", 1]}, {"hint": ["a", "b"]}, {"cmd": 5}):
+    for odd in (
+        {},
+        {"msg": None},
+        {"msg": {"a": [1]}},
+        {"results": "x"},
+        {"results": [1]},
+        {"msg": ["a", 1]},
+        {"hint": ["a", "b"]},
+        {"cmd": 5},
+    ):
         assert isinstance(text.failure_details(odd), list)
 
 

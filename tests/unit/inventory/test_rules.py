@@ -116,7 +116,9 @@ def test_networks():
     ]
 
 
-@pytest.mark.parametrize(("value", "good"), [("lab", True), ("a-1", True), ("A", False), ("1a", False), ("a-", False), ("", False), (5, False)])
+@pytest.mark.parametrize(
+    ("value", "good"), [("lab", True), ("a-1", True), ("A", False), ("1a", False), ("a-", False), ("", False), (5, False)]
+)
 def test_label(value, good):
     assert (rules.check_label("cloud_name", value) == []) is good
 
