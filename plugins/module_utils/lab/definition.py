@@ -15,7 +15,7 @@ from pathlib import Path
 INTERFACE_NAME_LIMIT = 15
 CACHE_PORT = 3142
 # Raised whenever the recipe in image.py changes, so that images built by the old recipe are not used any more.
-IMAGE_RECIPE = 1
+IMAGE_RECIPE = 2
 
 
 @dataclass(frozen=True)

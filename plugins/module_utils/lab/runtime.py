@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
@@ -25,6 +26,18 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.processes impo
 DEVICES = ("/dev/net/tun", "/dev/fuse", "/dev/loop-control", "/dev/kmsg", "/dev/kvm", "/dev/vhost-net")
 #: Where systemd-nspawn keeps things by machine name; a killed nspawn leaves them behind.
 NSPAWN_LEFTOVERS = ("/run/systemd/nspawn/propagate", "/run/systemd/nspawn/unix-export")
+
+
+#: A boot keeps one CPU busy for about 0.7 s.
+BOOTS_PER_CPU = 2
+
+
+@dataclass
+class Boot:
+    """A host on its way up; ``started`` in monotonic seconds."""
+
+    started: float
+    plugged: bool = False
 
 
 def recorded(state_dir: Path) -> dict:
@@ -293,24 +306,70 @@ class Runtime:
             disk.write_json(self.lab.state_dir / "lab.json", self.record)
 
     def _start(self, names: list[str]) -> None:
+        """Boots hosts side by side, as many at once as keeps each of them quick."""
         resolver = files.machine_resolver()
-        started: dict[str, float] = {}
-        for name in names:
-            directory = self.lab.host_dir(name)
-            disk.settle(directory)
-            digest = disk.read_json(directory / "host.json")["image"]
-            if not self.images.root(digest).is_dir():
-                raise CloudError(f"host {name} stands on image {digest}, which is not in {self.images.directory} any more", "remove the host (lab_state: absent) and start it again")
-            self.images.use(digest, self.lab.name, self.lab.state_dir)
-            root = disk.mount(directory, self.images.root(digest))
-            self._seed(name, root, resolver)
-            started[name] = time.monotonic()
-            environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
-            spawn(self._nspawn(self.lab.hosts[name], root), self.cgroup(name), directory / "console.log", environment)
-        self._plug_new(names)
-        with ThreadPoolExecutor(len(names)) as pool:
-            for name, ready in zip(names, pool.map(self._wait_for_ssh, names), strict=True):
-                self.boot_seconds[name] = round(ready - started[name], 2)
+        waiting, booting = list(names), {}
+        while waiting or booting:
+            while waiting and len(booting) < BOOTS_PER_CPU * (os.cpu_count() or 1):
+                name = waiting.pop(0)
+                self._launch(name, resolver)
+                booting[name] = Boot(started=time.monotonic())
+            for name in [name for name, boot in booting.items() if self._advance(name, boot)]:
+                self.boot_seconds[name] = round(time.monotonic() - booting.pop(name).started, 2)
+            time.sleep(0.01)
+
+    def _launch(self, name: str, resolver: str) -> None:
+        directory = self.lab.host_dir(name)
+        disk.settle(directory)
+        digest = disk.read_json(directory / "host.json")["image"]
+        if not self.images.root(digest).is_dir():
+            raise CloudError(f"host {name} stands on image {digest}, which is not in {self.images.directory} any more", "remove the host (lab_state: absent) and start it again")
+        self.images.use(digest, self.lab.name, self.lab.state_dir)
+        root = disk.mount(directory, self.images.root(digest))
+        self._seed(name, root, resolver)
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
+        spawn(self._nspawn(self.lab.hosts[name], root), self.cgroup(name), directory / "console.log", environment)
+
+    def _advance(self, name: str, boot: Boot) -> bool:
+        """Takes a booting host as far as it is; True when sshd greets."""
+        host = self.lab.hosts[name]
+        ports = self.lab.ports(host)
+        if not boot.plugged:
+            # systemd-nspawn makes the ports as it starts; they go into their bridges as soon as they are there.
+            if all(os.path.exists(f"/sys/class/net/{port}") for port in ports.values()):
+                network.plug(self.lab, [(host, list(ports))])
+                boot.plugged = True
+        elif self._listens(name) and self._greets(str(host.addresses[self.lab.management.name])):
+            return True
+        self._check_alive(name, boot, "ssh" if boot.plugged else "its network interfaces")
+        return False
+
+    def _listens(self, name: str) -> bool:
+        """Whether the host has its management address and a listener for ssh, seen from its kernel tables.
+
+        Connecting blindly instead would cost up to a second: an address that does not answer is asked for once a second.
+        """
+        init = self.cgroup(name).init()
+        with contextlib.suppress(OSError):
+            tables = Path(f"/proc/{init}/net")
+            routed = any(line.startswith(f"{self.lab.management.interface}\t") for line in (tables / "route").read_text(encoding="ascii").splitlines())
+            # proc_pid_net(5): port 22 in hexadecimal, state 0A is LISTEN.
+            return routed and any(re.search(r":0016 \S+ 0A ", (tables / table).read_text(encoding="ascii")) for table in ("tcp", "tcp6"))
+        return False
+
+    @staticmethod
+    def _greets(address: str) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection((address, 22), timeout=1) as connection:
+            return connection.recv(4) == b"SSH-"
+        return False
+
+    def _check_alive(self, name: str, boot: Boot, awaited: str) -> None:
+        alive = self.cgroup(name).processes()
+        if not alive or time.monotonic() > boot.started + self.timeout:
+            console = (self.lab.host_dir(name) / "console.log").read_text(encoding="utf-8", errors="replace")
+            last = " | ".join(line for line in console.splitlines()[-8:] if line.strip())
+            happened = f"did not get ready within {self.timeout:g} s" if alive else "ended while it started"
+            raise CloudError(f"host {name} {happened}, awaited: {awaited}; its console: {last or 'empty'}", f"read {self.lab.host_dir(name)}/console.log")
 
     def _seed(self, name: str, root: Path, resolver: str) -> None:
         """Writes the files a host is born with; one that somebody changed since is theirs."""
@@ -337,40 +396,6 @@ class Runtime:
         command += [f"--bind={device}" for device in DEVICES if os.path.exists(device)]
         modules = f"/lib/modules/{os.uname().release}"
         return [*command, f"--bind-ro={modules}"] if os.path.isdir(modules) else command
-
-    def _plug_new(self, names: list[str]) -> None:
-        """systemd-nspawn makes the ports as it starts; they go into their bridges as soon as they are there."""
-        waiting = {name: list(self.lab.ports(self.lab.hosts[name]).values()) for name in names}
-        deadline = time.monotonic() + self.timeout
-        while waiting:
-            complete = [name for name, ports in waiting.items() if all(os.path.exists(f"/sys/class/net/{port}") for port in ports)]
-            if complete:
-                network.plug(self.lab, [(self.lab.hosts[name], list(self.lab.ports(self.lab.hosts[name]))) for name in complete])
-            for name in complete:
-                del waiting[name]
-            for name in waiting:
-                self._check_alive(name, deadline, "its network interfaces")
-            time.sleep(0.005)
-
-    def _wait_for_ssh(self, name: str) -> float:
-        """Waits until sshd greets; returns when it did (monotonic seconds)."""
-        address = str(self.lab.hosts[name].addresses[self.lab.management.name])
-        deadline = time.monotonic() + self.timeout
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection((address, 22), timeout=0.2) as connection:
-                connection.settimeout(1)
-                if connection.recv(4) == b"SSH-":
-                    return time.monotonic()
-            self._check_alive(name, deadline, f"ssh on {address}")
-            time.sleep(0.02)
-
-    def _check_alive(self, name: str, deadline: float, awaited: str) -> None:
-        alive = self.cgroup(name).processes()
-        if not alive or time.monotonic() > deadline:
-            console = (self.lab.host_dir(name) / "console.log").read_text(encoding="utf-8", errors="replace")
-            last = " | ".join(line for line in console.splitlines()[-8:] if line.strip())
-            happened = f"did not get ready within {self.timeout:g} s" if alive else "ended while it started"
-            raise CloudError(f"host {name} {happened}, awaited: {awaited}; its console: {last or 'empty'}", f"read {self.lab.host_dir(name)}/console.log")
 
     # What the caller is told
 
