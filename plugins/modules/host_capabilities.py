@@ -98,6 +98,10 @@ ansible_facts:
           description: Network interface to C(mac), C(mtu) and C(addresses) (with prefix length), without loopback.
           type: dict
           returned: success
+        ssh_client:
+          description: Address from which this run's ssh session comes; empty without ssh.
+          type: str
+          returned: success
         sysctl_writable:
           description: Trees under C(/proc/sys) that can be written, out of V(fs), V(kernel), V(net) and V(vm).
           type: list

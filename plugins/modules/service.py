@@ -195,6 +195,11 @@ options:
         type: list
         elements: str
         default: []
+      check:
+        description:
+          - Command that succeeds while the unit has its effect, such as C(nft list table inet honeycomb). It must change nothing.
+          - When it fails although the unit is running, the unit is restarted. Runs without a shell, also in check mode.
+        type: str
       ready:
         description: What must answer after the unit was started, before the call ends.
         type: dict
@@ -351,6 +356,7 @@ ARGUMENTS = {
             "enabled": {"type": "bool"},
             "restart_on": {"type": "list", "elements": "str", "default": []},
             "reload_on": {"type": "list", "elements": "str", "default": []},
+            "check": {"type": "str"},
             "ready": READY,
         },
     },

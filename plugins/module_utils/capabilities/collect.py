@@ -37,6 +37,7 @@ def collect() -> dict:
         "memory_mb": machine.memory_mb(read("/proc/meminfo")),
         "disks": machine.disks(),
         "interfaces": machine.read_interfaces(),
+        "ssh_client": machine.ssh_client(),
         "sysctl_writable": machine.writable_sysctl_trees(),
         "clock_adjustable": not container,
         "packages": packages.read(),

@@ -12,7 +12,8 @@ from pathlib import Path
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.service import accounts, files, readiness, sysctl, units
 
-UNIT_DIRECTORIES = ("/etc/systemd/system/", "/usr/local/lib/systemd/system/", "/run/systemd/system/")
+# What systemd reads only when told to: units and its own defaults.
+UNIT_DIRECTORIES = ("/etc/systemd/system/", "/etc/systemd/system.conf.d/", "/usr/local/lib/systemd/system/", "/run/systemd/system/")
 # Units that were started but not yet seen ready. Outlives an interrupted run, not a reboot.
 AWAITED = Path("/run/honeycomb/awaited")
 NEVER = 0

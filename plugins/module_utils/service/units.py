@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -135,11 +136,21 @@ def plan(wanted: list[dict], states: dict[str, UnitState], modified: Callable[[s
             result.stop.append(state.name)
         if start and state.active not in RUNNING:
             result.start.append(state.name)
-        elif start and any(modified(path) > state.started for path in unit["restart_on"]):
+        elif start and (any(modified(path) > state.started for path in unit["restart_on"]) or not effective(unit.get("check"))):
             result.restart.append(state.name)
         elif start and any(modified(path) > state.changed for path in unit["reload_on"]):
             result.reload.append(state.name)
     return result
+
+
+def effective(check: str | None) -> bool:
+    """Say whether a unit's check command succeeds; without one there is nothing to doubt."""
+    if not check:
+        return True
+    try:
+        return subprocess.run(shlex.split(check), capture_output=True, env=ENVIRONMENT, timeout=30, check=False).returncode == 0
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return False
 
 
 def refuse_unusable(state: UnitState, foreseen: bool) -> None:

@@ -1,0 +1,194 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Turns what roles publish about their ports into nftables rules."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+
+from ansible.errors import AnsibleFilterError
+
+DOCUMENTATION = r"""
+name: nftables_rules
+short_description: Turn published ports into nftables rules
+version_added: 0.1.0
+author: The honeycomb.cloud maintainers (@honeycomb-cloud)
+description:
+  - Renders a list of firewall rules as the lines of an nftables input chain.
+  - Groups and hosts in C(from) become the O(address_variable) of their members. They are taken from the inventory, so the result does not
+    depend on which hosts are in the run.
+positional: groups, hostvars
+options:
+  _input:
+    description:
+      - Rules with C(port) or C(ports) (numbers or ranges such as V(30000-32767)), C(protocol) (V(tcp), V(udp), V(sctp), or without ports
+        V(vrrp), V(gre), V(esp)), C(from) (groups, hosts, addresses or networks; anywhere when left out) and C(comment).
+    type: list
+    elements: dict
+    required: true
+  groups:
+    description: The magic variable C(groups).
+    type: dict
+    required: true
+  hostvars:
+    description: The magic variable C(hostvars).
+    type: dict
+    required: true
+  address_variable:
+    description: Host variable with a host's address.
+    type: str
+    default: cloud_address
+  must_admit:
+    description:
+      - A connection, as C(address), C(protocol) and C(port), that the rules have to let in, else the filter fails.
+      - Keeps a run from locking itself out. An empty address checks nothing.
+    type: dict
+"""
+
+EXAMPLES = r"""
+- name: Show the rules
+  ansible.builtin.debug:
+    msg: "{{ rules | honeycomb.cloud.nftables_rules(groups, hostvars) }}"
+  vars:
+    rules:
+      - {port: 2379, from: [kube_control], comment: etcd clients}
+      - {protocol: vrrp, from: [load_balancer], comment: virtual IP}
+"""
+
+RETURN = r"""
+_value:
+  description: Lines for an nftables chain.
+  type: list
+  elements: str
+  sample: ['ip saddr { 10.0.0.11, 10.0.0.12 } tcp dport 2379 accept comment "etcd clients"']
+"""
+
+WITH_PORTS = ("tcp", "udp", "sctp")
+# Protocols without ports, by their number in the IP header (IANA), which nft knows without a name service.
+WITHOUT_PORTS = {"vrrp": 112, "gre": 47, "esp": 50}
+KEYS = {"port", "ports", "protocol", "from", "comment"}
+COMMENT_LIMIT = 127  # bytes, NFTNL_UDATA_COMMENT_MAXLEN
+
+
+def addresses(sources: Iterable[str], groups: Mapping, hostvars: Mapping, variable: str, rule: str) -> list:
+    """Resolve groups, hosts, addresses and networks to sorted networks without duplicates.
+
+    Raises AnsibleFilterError for a word that is none of them, and for a host without an address: leaving it out would cut it off silently.
+    """
+    if isinstance(sources, str):
+        raise AnsibleFilterError(f"Firewall rule {rule}: from is {sources!r}, expected a list")
+    found = set()
+    for source in sources:
+        members = groups.get(source) if source in groups else [source] if source in groups.get("all", []) else None
+        if members is None:
+            try:
+                found.add(ipaddress.ip_network(source))
+            except ValueError as error:
+                raise AnsibleFilterError(
+                    f"Firewall rule {rule}: {source!r} in from is no group, no host of the inventory, and no address or network ({error})"
+                ) from error
+        for host in members or []:
+            try:
+                found.add(ipaddress.ip_network(hostvars[host][variable]))
+            except (KeyError, ValueError) as error:
+                raise AnsibleFilterError(f"Firewall rule {rule}: host {host} has no valid {variable} ({error})") from error
+    return sorted(found, key=lambda network: (network.version, network))
+
+
+def ports(rule: Mapping, name: str) -> list[str]:
+    """Return a rule's ports as sorted words ("2379", "30000-32767"). Raises AnsibleFilterError for what is no port."""
+    given = rule.get("ports", rule.get("port"))
+    given = given if isinstance(given, list | tuple) else [given]
+    result = []
+    for value in given:
+        first, dash, last = str(value).partition("-")
+        numbers = [int(number) for number in (first, last or first) if number.isascii() and number.isdigit()]
+        if len(numbers) != 2 or not 0 < numbers[0] <= numbers[1] < 65536:
+            raise AnsibleFilterError(
+                f"Firewall rule {name}: {value!r} is no port, expected a number from 1 to 65535 or a range such as 30000-32767"
+            )
+        result.append((numbers[0], f"{numbers[0]}{dash and '-' + str(numbers[1])}"))
+    return [word for _, word in sorted(set(result))]
+
+
+def words(values: list) -> str:
+    """Write one value bare and several as an nftables set."""
+    return str(values[0]) if len(values) == 1 else "{ " + ", ".join(str(value) for value in values) + " }"
+
+
+def match(rule: Mapping, name: str) -> tuple[str, list[str]]:
+    """Return the protocol and, where it has them, the ports of a rule. Raises AnsibleFilterError where they do not fit."""
+    unknown = set(rule) - KEYS
+    protocol = rule.get("protocol", "tcp")
+    has_ports = "port" in rule or "ports" in rule
+    if unknown:
+        raise AnsibleFilterError(f"Firewall rule {name}: unknown {', '.join(sorted(unknown))}; known are {', '.join(sorted(KEYS))}")
+    if protocol in WITHOUT_PORTS and not has_ports:
+        return protocol, []
+    if protocol in WITH_PORTS and ("port" in rule) != ("ports" in rule):
+        return protocol, ports(rule, name)
+    raise AnsibleFilterError(
+        f"Firewall rule {name}: expected {', '.join(WITH_PORTS)} with port or ports, or {', '.join(WITHOUT_PORTS)} without; "
+        f"found {dict(rule)}"
+    )
+
+
+def render(protocol: str, port_words: list[str], networks: list | None, comment: str) -> list[str]:
+    """Return the lines of one rule: one for each IP version among its sources. None means anywhere, an empty list nobody."""
+    what = f"{protocol} dport {words(port_words)}" if port_words else f"meta l4proto {WITHOUT_PORTS[protocol]}"
+    text = comment.replace('"', "'").encode()[:COMMENT_LIMIT].decode(errors="ignore")
+    verdict = "accept" + (f' comment "{text}"' if text else "")
+    if networks is None:
+        return [f"{what} {verdict}"]
+    lines = []
+    for version, keyword in ((4, "ip"), (6, "ip6")):
+        sources = [host_or_network(network) for network in ipaddress.collapse_addresses(n for n in networks if n.version == version)]
+        if sources:
+            lines.append(f"{keyword} saddr {words(sources)} {what} {verdict}")
+    return lines
+
+
+def host_or_network(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> str:
+    """Write a network of one address without its prefix length."""
+    return str(network.network_address) if network.num_addresses == 1 else str(network)
+
+
+def admits(protocol: str, port_words: list[str], networks: list | None, wanted: Mapping) -> bool:
+    """Say whether one rule lets the wanted connection in."""
+    if protocol != wanted.get("protocol", "tcp"):
+        return False
+    ranges = [(int(first), int(last or first)) for first, _, last in (word.partition("-") for word in port_words)]
+    if not any(first <= int(wanted["port"]) <= last for first, last in ranges):
+        return False
+    address = ipaddress.ip_address(wanted["address"])
+    return networks is None or any(address in network for network in networks)
+
+
+def nftables_rules(
+    rules: list[Mapping], groups: Mapping, hostvars: Mapping, address_variable: str = "cloud_address", must_admit: Mapping | None = None
+) -> list[str]:
+    """Render rules as lines of an nftables chain; see DOCUMENTATION. Raises AnsibleFilterError."""
+    lines: list[str] = []
+    admitted = not (must_admit and must_admit["address"])
+    for rule in rules:
+        name = rule.get("comment") or str(dict(rule))
+        protocol, port_words = match(rule, name)
+        networks = addresses(rule["from"], groups, hostvars, address_variable, name) if "from" in rule else None
+        if not admitted:
+            admitted = admits(protocol, port_words, networks, must_admit)
+        lines += [line for line in render(protocol, port_words, networks, rule.get("comment", "")) if line not in lines]
+    if not admitted:
+        raise AnsibleFilterError(
+            f"The firewall would lock out this run: no rule admits {must_admit.get('protocol', 'tcp')} port {must_admit['port']} "
+            f"from {must_admit['address']}, where the connection comes from. Add that address or its network."
+        )
+    return lines
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict:
+        """Return name to function."""
+        return {"nftables_rules": nftables_rules}
