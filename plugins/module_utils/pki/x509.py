@@ -1,0 +1,181 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""X.509 by the cryptography library: keys, requests, signing, and what a certificate says. Used on both sides: hosts request, the control machine signs."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+USAGES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
+# A host whose clock is a little behind must not refuse what was just signed.
+CLOCK_SKEW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A certificate authority with its private key; only ever in memory of the control machine."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    """Return a new private key on the curve P-256, which every TLS stack of the cloud knows."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Return a private key as unencrypted PKCS#8 PEM."""
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+
+
+def pem(certificate: x509.Certificate) -> str:
+    """Return a certificate as PEM."""
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def name(common_name: str, organizations: list[str]) -> x509.Name:
+    """Return a subject; Kubernetes reads the user from the common name and the groups from the organizations."""
+    parts = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization) for organization in organizations]
+    return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def new_authority(common_name: str, days: int, now: datetime | None = None) -> Authority:
+    """Create a self-signed authority that may sign leaf certificates only, valid for ``days``."""
+    now = now or datetime.now(UTC)
+    key = new_key()
+    subject = name(common_name, [])
+    usage = dict.fromkeys(
+        ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only"), False
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - CLOCK_SKEW)
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.KeyUsage(key_cert_sign=True, crl_sign=True, **usage), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return Authority(certificate, key)
+
+
+def request(key: ec.EllipticCurvePrivateKey, common_name: str) -> str:
+    """Return a signing request as PEM. It proves that the host holds the key; everything else the control machine decides."""
+    return (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(name(common_name, []))
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.PEM)
+        .decode()
+    )
+
+
+def sign(authority: Authority, request_pem: str, wanted: dict, now: datetime | None = None) -> str:
+    """Sign a host's request for ``wanted`` (common_name, organizations, dns, ip, usages, days); returns PEM.
+
+    Raises CloudError when the request is not signed by its own key.
+    """
+    now = now or datetime.now(UTC)
+    signing_request = x509.load_pem_x509_csr(request_pem.encode())
+    if not signing_request.is_signature_valid:
+        raise CloudError(f"{wanted['name']}: the request is not signed by its own key", "Run again; the host makes a new key.")
+    names = [x509.DNSName(value) for value in wanted["dns"]] + [x509.IPAddress(ipaddress.ip_address(value)) for value in wanted["ip"]]
+    usage = dict.fromkeys(
+        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+        False,
+    )
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name(wanted["common_name"], wanted["organizations"]))
+        .issuer_name(authority.certificate.subject)
+        .public_key(signing_request.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - CLOCK_SKEW)
+        .not_valid_after(min(now + timedelta(days=wanted["days"]), authority.certificate.not_valid_after_utc))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(digital_signature=True, **usage), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([USAGES[usage] for usage in wanted["usages"]]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
+    )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return pem(builder.sign(authority.key, hashes.SHA256()))
+
+
+def load(certificate_pem: str) -> x509.Certificate | None:
+    """Parse a certificate; None when it is none."""
+    try:
+        return x509.load_pem_x509_certificate(certificate_pem.encode())
+    except ValueError:
+        return None
+
+
+def describe(certificate: x509.Certificate) -> dict:
+    """Return what a certificate says, comparable with what is wanted: common_name, organizations, dns, ip, usages, not_after (ISO 8601, UTC)."""
+
+    def subject(oid: x509.ObjectIdentifier) -> list[str]:
+        return [str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(oid)]
+
+    dns, ip, usages = [], [], []
+    for extension in certificate.extensions:
+        if isinstance(extension.value, x509.SubjectAlternativeName):
+            dns = extension.value.get_values_for_type(x509.DNSName)
+            ip = [str(address) for address in extension.value.get_values_for_type(x509.IPAddress)]
+        elif isinstance(extension.value, x509.ExtendedKeyUsage):
+            usages = [usage for usage, oid in USAGES.items() if oid in extension.value]
+    return {
+        "common_name": "".join(subject(NameOID.COMMON_NAME)),
+        "organizations": subject(NameOID.ORGANIZATION_NAME),
+        "dns": dns,
+        "ip": ip,
+        "usages": usages,
+        "not_after": certificate.not_valid_after_utc.isoformat(),
+    }
+
+
+def why_issue(wanted: dict, current: dict, authority: x509.Certificate | None, renew_days: int, now: datetime) -> str:
+    """Return why a certificate must be issued, or an empty string when the current one is good.
+
+    ``current``: certificate (PEM or None) and key_matches (bool), as the host reports them. ``authority`` is None when it is about to be created.
+    """
+    if not current.get("certificate"):
+        return "it does not exist yet"
+    certificate = load(current["certificate"])
+    if certificate is None:
+        return "the file holds no certificate"
+    if not current["key_matches"]:
+        return "its private key is missing or another one"
+    if authority is None or not signed_by(certificate, authority):
+        return f"it was not signed by today's authority {wanted['authority']}"
+    found = describe(certificate)
+    for key in ("common_name", "organizations", "dns", "ip", "usages"):
+        if sorted([found[key]] if isinstance(found[key], str) else found[key]) != sorted([wanted[key]] if isinstance(wanted[key], str) else wanted[key]):
+            return f"{key} was {found[key]}, wanted is {wanted[key]}"
+    left = (certificate.not_valid_after_utc - now).days
+    # A certificate cannot outlive its authority, so near the authority's end renewing would not help and would be done in every run.
+    if left < renew_days and certificate.not_valid_after_utc < authority.not_valid_after_utc:
+        return f"{left} days are left, renewed under {renew_days}"
+    return ""
+
+
+def signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
+    """Tell whether ``authority`` signed ``certificate``."""
+    try:
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True

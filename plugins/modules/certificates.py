@@ -1,0 +1,163 @@
+#!/usr/bin/python
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Host side of the action plugin certificates."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: certificates
+short_description: Issue a host's certificates from the cloud's own authorities
+author: The honeycomb.cloud maintainers (@honeycomb-cloud)
+version_added: 0.1.0
+description:
+  - Brings all certificates of one host to the declared state in one call.
+    The host makes the private keys, which never leave it; the control machine signs with keys that never leave it either.
+  - A certificate is issued when it is missing, when its subject, names or usages differ, when its key is missing or another one,
+    when today's authority did not sign it, or when less than O(renew_days) are left. Each issue makes a new key.
+  - Keys belong to root with mode 0600. Services get them by C(LoadCredential=) of their unit, and are restarted by
+    M(honeycomb.cloud.service) when a certificate is newer than their start.
+options:
+  authority_directory:
+    description: Directory of the authorities on the control machine, made by M(honeycomb.cloud.certificate_authority).
+    type: path
+    required: true
+  directory:
+    description: Directory on the host. Certificates are C(NAME.crt), keys C(NAME.key), authorities C(ca/AUTHORITY.crt).
+    type: path
+    default: /etc/honeycomb/pki
+  certificates:
+    description: All certificates of this host that this call is responsible for. Others are left alone.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the files.
+        type: str
+        required: true
+      authority:
+        description: Authority that signs it.
+        type: str
+        required: true
+      common_name:
+        description: Common name of the subject. Kubernetes takes it as the user.
+        type: str
+        required: true
+      organizations:
+        description: Organizations of the subject. Kubernetes takes them as the user's groups.
+        type: list
+        elements: str
+        default: []
+      dns:
+        description: DNS names that the certificate is valid for.
+        type: list
+        elements: str
+        default: []
+      ip:
+        description: IP addresses that the certificate is valid for.
+        type: list
+        elements: str
+        default: []
+      usages:
+        description: What the certificate may be used for.
+        type: list
+        elements: str
+        choices: [server, client]
+        default: [client]
+      days:
+        description: Days of validity, cut at the end of the authority's.
+        type: int
+        default: 365
+  trust:
+    description: Authorities to trust besides those that sign this host's certificates.
+    type: list
+    elements: str
+    default: []
+  renew_days:
+    description: Renew a certificate when fewer days than this are left.
+    type: int
+    default: 30
+  phase:
+    description: Used by the action plugin between control machine and host.
+    type: str
+    choices: [inspect, request, install]
+    default: inspect
+attributes:
+  check_mode:
+    description: Says which certificates would be issued and why.
+    support: full
+  diff_mode:
+    description: Shows subject, names and usages before and after; never a key.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: Issue the certificate of etcd
+  honeycomb.cloud.certificates:
+    authority_directory: "{{ cloud_state_dir }}/pki"
+    certificates:
+      - name: etcd
+        authority: etcd
+        common_name: "{{ inventory_hostname }}"
+        dns: ["{{ inventory_hostname }}"]
+        ip: ["{{ cloud_address }}"]
+        usages: [server, client]
+"""
+
+RETURN = r"""
+changes:
+  description: What was issued and why, one line each.
+  type: list
+  elements: str
+  returned: success
+  sample: ["issue etcd: 12 days are left, renewed under 30"]
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+
+try:
+    from ansible_collections.honeycomb.cloud.plugins.module_utils.pki.store import Store
+except ImportError:
+    Store = None
+
+
+def main() -> None:
+    """Run one phase on the host; the action plugin decides which."""
+    module = AnsibleModule(
+        argument_spec={
+            "directory": {"type": "path", "required": True},
+            "phase": {"type": "str", "choices": ["inspect", "request", "install"], "required": True},
+            "names": {"type": "list", "elements": "str", "default": []},
+            "requests": {"type": "dict", "default": {}},
+            "certificates": {"type": "dict", "default": {}},
+            "authorities": {"type": "dict", "default": {}},
+            "protect": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
+    )
+    if Store is None and module.check_mode:
+        # On a fresh host, role hosts would have installed the library before this; no certificate can be there yet.
+        unknown = {"certificate": None, "key_matches": False, "private": True}
+        module.exit_json(changed=False, certificates=dict.fromkeys(module.params["names"], unknown), authorities={})
+    if Store is None:
+        module.fail_json(
+            msg=missing_required_lib("cryptography"), hint="Role hosts installs the package python3-cryptography: run playbooks/hosts.yml."
+        )
+    store, wanted = Store(module.params["directory"]), module.params
+    try:
+        if wanted["phase"] == "inspect":
+            module.exit_json(changed=False, **store.inspect(wanted["names"]))
+        if wanted["phase"] == "request":
+            module.exit_json(changed=True, requests=store.request(wanted["requests"]))
+        store.trust(wanted["authorities"])
+        store.install(wanted["certificates"])
+        store.protect(wanted["protect"])
+    except CloudError as error:
+        module.fail_json(msg=error.message, hint=error.hint)
+    module.exit_json(changed=True)
+
+
+if __name__ == "__main__":
+    main()
