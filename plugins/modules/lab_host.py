@@ -245,6 +245,8 @@ def main() -> None:
         result = perform(module.params, Path(module.params["state_dir"]), check=module.check_mode)
     except CloudError as error:
         module.fail_json(msg=error.message, hint=error.hint)
+    for warning in result.pop("warnings"):
+        module.warn(warning)
     module.exit_json(**result)
 
 

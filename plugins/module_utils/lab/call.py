@@ -23,7 +23,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.definition imp
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.image import ImageStore, architecture, debian_mirror, machine_mirrors
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.locks import locked
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.plan import Plan, plan
-from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.runtime import Runtime, lab_from_record, lab_lock, recorded, sweep_lock, tools_path
+from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.runtime import Runtime, lab_from_record, lab_lock, recorded, sweep_lock, settle_environment
 
 NETWORK_OPTIONS = {"cidr": str, "interface": str, "nat": bool, "mtu": int}
 #: States that define hosts; the others only speak of hosts that were defined.
@@ -35,7 +35,7 @@ def perform(params: Mapping[str, Any], state_dir: Path, check: bool) -> dict[str
 
     :raises CloudError: for every refusal, before any change, and for every failure
     """
-    tools_path()
+    settle_environment()
     name, state = params["lab"], params["state"]
     machine.refuse(f"lab {name} cannot run here", machine.missing_tools(), "see docs/lab.md for what a machine needs")
     machine.refuse("lab name refused", name_reasons(Lab(name, state_dir, state_dir)), "set lab_name")
@@ -49,14 +49,14 @@ def perform(params: Mapping[str, Any], state_dir: Path, check: bool) -> dict[str
             _refuse_steps(params, lab, steps, facts)
             if steps.changes and not check:
                 runtime.apply(steps, params["snapshot"] or "")
-            if steps.remove_lab:
-                hosts = {}
-            else:
-                hosts = runtime.report()
-            result = {"changed": bool(steps.changes), "changes": steps.changes, "hosts": hosts}
+            hosts = {} if steps.remove_lab else runtime.report()
+            result = {"changed": bool(steps.changes), "changes": steps.changes, "hosts": hosts, "warnings": []}
             result["diff"] = {"before": _states(steps.before), "after": _states(steps.after)}
             if image:
                 result["image"] = image.digest
+                old = [host for host, found in hosts.items() if found["image"] not in (None, image.digest)]
+                if old:
+                    result["warnings"].append(f"{', '.join(old)}: built on an older image; the lab must be removed and started again to get image {image.digest}")
                 if not check:
                     result["changes"] += [f"delete unused image {digest}" for digest in images.prune(image.digest)]
             return result

@@ -88,6 +88,11 @@ class Lab:
         """Network name -> machine's end of the host's veth pair."""
         return {name: self.networks[name].port(self.name, address) for name, address in host.addresses.items() if name in self.networks}
 
+    def wiring(self, host: Host) -> dict:
+        """What a host's interfaces are set up by; a running host takes a change at its next start."""
+        networks = {name: self.networks[name] for name in host.addresses if name in self.networks}
+        return {name: (str(host.addresses[name]), str(item.cidr), item.interface, item.nat, item.mtu) for name, item in networks.items()}
+
     def host_dir(self, host: str) -> Path:
         return self.state_dir / "hosts" / host
 

@@ -8,7 +8,6 @@ A host's disk is one directory, ``disk``, which is replaced as a whole by rename
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from pathlib import Path
@@ -108,20 +107,27 @@ def restore(host_dir: Path, snapshot: Path) -> None:
 def loop_devices(host_dir: Path) -> list[str]:
     """Loop devices whose backing file is on this host's disk. They belong to the machine's kernel and outlive the container."""
     listed = json.loads(run(["losetup", "--json", "--list", "--output", "NAME,BACK-INO,BACK-MAJ:MIN,BACK-FILE"], "list loop devices") or "{}")
+    # The kernel shows the path as the container saw it, and below the mount's own root once the container is gone:
+    # so it is looked for in all these places, and the file's identity decides.
+    places = [("/", host_dir / "root")]
+    for name, inside in DATA_DIRECTORIES.items():
+        places += [(inside, host_dir / "disk" / "data" / name), ("/", host_dir / "disk" / "data" / name)]
     found = []
     for device in listed.get("loopdevices", []):
-        # The kernel shows the path as the container saw it, so the file's identity must agree as well.
-        path = (device.get("back-file") or "").removesuffix(" (deleted)")
-        candidates = [Path(path), host_dir / "root" / path.lstrip("/")]
-        candidates += [host_dir / "disk" / "data" / name / path[len(inside) + 1 :] for name, inside in DATA_DIRECTORIES.items() if path.startswith(f"{inside}/")]
-        for candidate in candidates:
-            with contextlib.suppress(OSError):
-                details = candidate.stat()
-                same = details.st_ino == int(device["back-ino"]) and f"{os.major(details.st_dev)}:{os.minor(details.st_dev)}" == device["back-maj:min"].strip()
-                if same and candidate.is_relative_to(host_dir):
-                    found.append(device["name"])
-                    break
+        path = device.get("back-file") or "/"
+        identity = (int(device["back-ino"]), device["back-maj:min"].strip())
+        if any(identity == _identity(place / path.removeprefix(prefix).lstrip("/")) for prefix, place in places):
+            found.append(device["name"])
     return found
+
+
+def _identity(path: Path) -> tuple[int, str] | None:
+    """(inode, major:minor of the file system) as losetup prints them."""
+    try:
+        details = path.lstat()
+    except OSError:
+        return None
+    return details.st_ino, f"{os.major(details.st_dev)}:{os.minor(details.st_dev)}"
 
 
 def detach_loops(devices: list[str]) -> None:
@@ -143,7 +149,7 @@ def read_json(path: Path) -> dict:
 
 
 def write_json(path: Path, content: dict) -> None:
-    write_file(path, json.dumps(content, indent=1, sort_keys=True) + "\n", 0o600)
+    write_file(path, json.dumps(content, indent=1) + "\n", 0o600)
 
 
 def write_file(path: Path, content: str, mode: int) -> None:

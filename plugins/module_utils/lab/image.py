@@ -100,14 +100,21 @@ class ImageStore:
     def has(self, image: Image) -> bool:
         return self.root(image.digest).is_dir()
 
-    def use(self, digest: str, lab: str, state_dir: Path) -> None:
-        """Notes that a lab's hosts stand on the image, so that nobody prunes it."""
-        users = self.directory / digest / "users"
-        users.mkdir(exist_ok=True)
-        link = users / lab
-        if not link.is_symlink() or os.readlink(link) != str(state_dir):
-            link.unlink(missing_ok=True)
-            link.symlink_to(state_dir)
+    def is_claimed(self, image: Image, lab: str, state_dir: Path) -> bool:
+        link = self.directory / image.digest / "users" / lab
+        return link.is_symlink() and os.readlink(link) == str(state_dir)
+
+    def claim(self, image: Image, lab: str, state_dir: Path) -> None:
+        """Builds the image if there is none, and notes that the lab's hosts stand on it, so that nobody prunes it."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with locked(self.cache_dir / "lab" / "images.lock"):
+            if not self.has(image):
+                self._build(image)
+            if not self.is_claimed(image, lab, state_dir):
+                link = self.directory / image.digest / "users" / lab
+                link.parent.mkdir(exist_ok=True)
+                link.unlink(missing_ok=True)
+                link.symlink_to(state_dir)
 
     def release(self, lab: str) -> None:
         for link in self.directory.glob(f"*/users/{lab}"):
@@ -124,31 +131,29 @@ class ImageStore:
                     removed.append(entry.name)
         return removed
 
-    def build(self, image: Image) -> None:
-        """Builds the image unless another process just did. About a minute, less when the package cache is warm."""
-        self.directory.mkdir(parents=True, exist_ok=True)
-        with locked(self.cache_dir / "lab" / "images.lock"):
-            if self.has(image):
-                return
-            cgroup = Cgroup(f"honeycomb-image-{image.digest}")
-            # Whoever holds the lock is the only builder, so these are the remains of one that was killed.
-            cgroup.kill()
-            wait_empty([cgroup], 10)
-            cgroup.remove()
-            for stale in self.directory.glob(".new-*"):
-                remove_tree(stale)
-            partial = self.directory / f".new-{image.digest}"
-            (partial / "root").mkdir(parents=True)
-            cgroup.make()
-            try:
-                self._fill(image, partial, cgroup)
-                remove_tree(self.directory / image.digest)
-                partial.rename(self.directory / image.digest)
-            finally:
-                cgroup.kill()
-                wait_empty([cgroup], 10)
-                cgroup.remove()
-                remove_tree(partial)
+    def _build(self, image: Image) -> None:
+        """About a minute. The caller holds the images' lock."""
+        cgroup = Cgroup(f"honeycomb-image-{image.digest}")
+        # Whoever holds the lock is the only builder, so what is there was left by one that was killed.
+        self._end(cgroup)
+        for stale in self.directory.glob(".new-*"):
+            remove_tree(stale)
+        partial = self.directory / f".new-{image.digest}"
+        (partial / "root").mkdir(parents=True)
+        cgroup.make()
+        try:
+            self._fill(image, partial, cgroup)
+            remove_tree(self.directory / image.digest)
+            partial.rename(self.directory / image.digest)
+        finally:
+            self._end(cgroup)
+            remove_tree(partial)
+
+    @staticmethod
+    def _end(cgroup: Cgroup) -> None:
+        cgroup.kill()
+        wait_empty([cgroup], 10)
+        cgroup.remove()
 
     def _fill(self, image: Image, partial: Path, cgroup: Cgroup) -> None:
         root = partial / "root"
@@ -196,7 +201,9 @@ class ImageStore:
 
 def cache_source() -> str:
     """Source text of apt_cache.py, also when this code runs out of a zip file as Ansible's modules do."""
-    return apt_cache.__loader__.get_source(apt_cache.__name__)
+    source = apt_cache.__loader__.get_source(apt_cache.__name__)
+    # Ansible's loader of collections returns bytes.
+    return source.decode() if isinstance(source, bytes) else source
 
 
 def cache_command(program: Path, listen: str, cache_dir: Path, mirrors: list[str], port_file: Path) -> list[str]:

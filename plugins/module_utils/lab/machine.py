@@ -113,9 +113,6 @@ class Register:
             if not self._read()["labs"]:
                 (self.directory / "machine.json").unlink(missing_ok=True)
                 (self.directory / "machine.lock").unlink(missing_ok=True)
-        with_lab_locks = [path for path in self.directory.iterdir() if path.suffix == ".lock"]
-        if not with_lab_locks:
-            os.rmdir(self.directory)
 
 
 def missing_tools() -> list[str]:

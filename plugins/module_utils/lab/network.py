@@ -73,11 +73,17 @@ def bridge_differences(lab: Lab, found: dict[str, Link]) -> list[str]:
             differences.append(f"create bridge {name} with address {address} (network {network.name})")
         elif address not in link.addresses or len(link.addresses) > 1 or not link.up or link.mtu != network.mtu:
             differences.append(f"set bridge {name} up with address {address} and mtu {network.mtu} (network {network.name})")
-    return differences
+    return differences + [f"delete bridge {name}" for name in surplus_bridges(lab, found)]
+
+
+def surplus_bridges(lab: Lab, found: dict[str, Link]) -> list[str]:
+    """Bridges of networks that the lab had once."""
+    wanted = {network.bridge(lab.name) for network in lab.networks.values()}
+    return [link.name for link in found.values() if link.alias.startswith(alias(lab.name, "network ")) and link.name not in wanted]
 
 
 def make_bridges(lab: Lab, found: dict[str, Link]) -> None:
-    lines = []
+    lines = [f"link delete {name}" for name in surplus_bridges(lab, found)]
     for network in lab.networks.values():
         name, address = network.bridge(lab.name), f"{network.gateway}/{network.cidr.prefixlen}"
         if name not in found:

@@ -39,6 +39,7 @@ class LabFacts:
     disk: tuple[str, ...] = ()
     machine: tuple[str, ...] = ()
     remains: tuple[str, ...] = ()
+    folder: str = ""
 
 
 @dataclass
@@ -88,6 +89,8 @@ def plan(facts: LabFacts, hosts: list[str], state: str, networks: list[str], sna
         steps.changes += [f"remove {remain}" for remain in facts.remains]
     if state == "absent" and whole_lab:
         steps.remove_lab = True
+        if facts.folder:
+            steps.changes.append(f"delete {facts.folder}")
     return steps
 
 
@@ -104,7 +107,7 @@ def _present(steps: Plan, name: str, found: HostFacts, networks: list[str], snap
 def _started(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
     if found.running and found.changed_definition:
         steps.stop.append(name)
-        steps.changes.append(f"stop {name}: its addresses changed")
+        steps.changes.append(f"stop {name}: its networks changed")
     elif found.running:
         _plug(steps, name, sorted(found.unplugged))
         return "started"

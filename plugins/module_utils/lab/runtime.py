@@ -20,7 +20,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.definition imp
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.image import ImageStore, cache_command, cache_source
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.machine import RUN_DIR, Register
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.plan import HostFacts, LabFacts, Plan
-from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.processes import Cgroup, hierarchies, run, spawn, wait_empty
+from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.processes import Cgroup, run, spawn, wait_empty
 
 #: Devices handed to every host where the machine has them: tunnels and OVS, disks in files, kubelet, machines, fast virtio.
 DEVICES = ("/dev/net/tun", "/dev/fuse", "/dev/loop-control", "/dev/kmsg", "/dev/kvm", "/dev/vhost-net")
@@ -62,6 +62,7 @@ class Runtime:
         self.timeout = timeout
         self.register = Register()
         self.record = recorded(lab.state_dir)
+        self.before = lab_from_record(lab.name, lab.state_dir, lab.cache_dir, self.record)
         self.boot_seconds: dict[str, float] = {}
 
     # What is there
@@ -77,7 +78,13 @@ class Runtime:
     def observe(self) -> LabFacts:
         links = network.links()
         hosts = {name: self._observe_host(host, links) for name, host in self.lab.hosts.items()}
-        return LabFacts(hosts=hosts, disk=tuple(self._disk_differences()), machine=tuple(self._machine_differences(links)), remains=tuple(self._remains(links)))
+        return LabFacts(
+            hosts=hosts,
+            disk=tuple(self._disk_differences()),
+            machine=tuple(self._machine_differences(links)) if self.lab.networks else (),
+            remains=tuple(self._remains(links)),
+            folder=str(self.lab.state_dir) if self.record else "",
+        )
 
     def _observe_host(self, host: Host, links: dict[str, network.Link]) -> HostFacts:
         directory, cgroup = self.lab.host_dir(host.name), self.cgroup(host.name)
@@ -94,13 +101,13 @@ class Runtime:
             remains += [f"interface {port}" for port in self.lab.ports(host).values() if port in links]
             remains += [f"{path}" for path in self._nspawn_leftovers(host.name)]
             remains += [f"{directory / name}" for name in ("disk.old", "disk.new") if (directory / name).exists()]
-        recorded_host = self.record.get("hosts", {}).get(host.name)
+        before = self.before.hosts.get(host.name)
         return HostFacts(
             created=(directory / "host.json").exists(),
             running=running,
             unplugged=network.unplugged(self.lab, host, links) if running else frozenset(),
             remains=tuple(remains),
-            changed_definition=recorded_host is not None and recorded_host["addresses"] != host.record()["addresses"],
+            changed_definition=before is not None and self.before.wiring(before) != self.lab.wiring(host),
             snapshots=frozenset(path.parent.name for path in self.lab.state_dir.glob(f"snapshots/*/{host.name}")),
         )
 
@@ -109,6 +116,8 @@ class Runtime:
         sentences = []
         if self.image and not self.images.has(self.image):
             sentences.append(f"build image {self.image.digest} ({self.image.suite})")
+        elif self.image and not self.images.is_claimed(self.image, self.lab.name, self.lab.state_dir):
+            sentences.append(f"use image {self.image.digest} ({self.image.suite})")
         if self.record != self._new_record():
             sentences.append(f"write the definition of lab {self.lab.name}")
         keys = self.lab.state_dir / "ssh"
@@ -133,14 +142,17 @@ class Runtime:
 
     def _remains(self, links: dict[str, network.Link]) -> list[str]:
         """What the lab still has on the machine, hosts left out."""
-        remains = [f"interface {name}" for name in network.owned(self.lab.name, links)]
+        ports = {port for host in self.lab.hosts.values() for port in self.lab.ports(host).values()}
+        interfaces = [name for name in network.owned(self.lab.name, links) if name not in ports]
+        remains = [f"interfaces {', '.join(interfaces)}"] if interfaces else []
         if network.has_firewall(self.lab.name):
             remains.append(f"firewall table {network.table(self.lab.name)}")
         if self.cache_cgroup.processes():
             remains.append("the package cache's process")
         if self.lab.name in self.register.labs():
             remains.append("its entry in the machine's list of labs")
-        remains += [f"cgroup {path}" for path in (hierarchy / f"honeycomb-{self.lab.name}" for hierarchy in hierarchies()) if path.exists()]
+        if Cgroup(f"honeycomb-{self.lab.name}").exists():
+            remains.append(f"cgroup honeycomb-{self.lab.name}")
         return remains
 
     def _nspawn_leftovers(self, host: str) -> list[Path]:
@@ -219,15 +231,15 @@ class Runtime:
 
     def _prepare_disk(self) -> None:
         state_dir = self.lab.state_dir
-        state_dir.chmod(0o711)
+        state_dir.chmod(0o700)
         keys = state_dir / "ssh"
         (keys / "hosts").mkdir(parents=True, exist_ok=True)
         keys.chmod(0o700)
         (state_dir / "hosts").mkdir(exist_ok=True)
         self.record = self._new_record()
         disk.write_json(state_dir / "lab.json", self.record)
-        if self.image and not self.images.has(self.image):
-            self.images.build(self.image)
+        if self.image:
+            self.images.claim(self.image, self.lab.name, state_dir)
         for name, comment in {"id_ed25519": f"lab {self.lab.name}", **{f"hosts/{host}": host for host in self.lab.hosts}}.items():
             key = keys / name
             if not key.with_name(f"{key.name}.pub").exists():
@@ -247,18 +259,20 @@ class Runtime:
             self._start_cache()
 
     def _clear_machine(self) -> None:
-        self._kill([self.cache_cgroup])
+        # No host is to run any more, so this takes along what no record knows of.
+        self._kill([Cgroup(f"honeycomb-{self.lab.name}")])
         network.delete_links(network.owned(self.lab.name, network.links()))
         if network.has_firewall(self.lab.name):
             network.delete_firewall(self.lab.name)
-        Cgroup(f"honeycomb-{self.lab.name}").remove()
         self.register.leave(self.lab.name)
 
     def _remove_lab(self) -> None:
         self.images.release(self.lab.name)
-        if (self.lab.state_dir / "lab.json").exists():
-            disk.unmount_below(self.lab.state_dir)
-            disk.remove_tree(self.lab.state_dir)
+        # Without its record the folder is not known to be a lab's: then only what is certainly ours goes.
+        ours = [self.lab.state_dir] if self.record else [self.lab.state_dir / name for name in ("hosts", "snapshots", "ssh")]
+        for directory in ours:
+            disk.unmount_below(directory)
+            disk.remove_tree(directory)
 
     @staticmethod
     def _kill(cgroups: list[Cgroup]) -> None:
@@ -324,7 +338,6 @@ class Runtime:
         digest = disk.read_json(directory / "host.json")["image"]
         if not self.images.root(digest).is_dir():
             raise CloudError(f"host {name} stands on image {digest}, which is not in {self.images.directory} any more", "remove the host (lab_state: absent) and start it again")
-        self.images.use(digest, self.lab.name, self.lab.state_dir)
         root = disk.mount(directory, self.images.root(digest))
         self._seed(name, root, resolver)
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
@@ -431,9 +444,11 @@ def sweep_lock(name: str) -> None:
         RUN_DIR.rmdir()
 
 
-def tools_path() -> None:
-    """Lets commands in sbin be found whoever's environment this process has."""
+def settle_environment() -> None:
+    """Makes this process independent of the environment it was started in."""
     os.environ["PATH"] = f"{os.environ.get('PATH', '')}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
     os.environ["LC_ALL"] = "C.UTF-8"
+    # The root directory of a host and its data directories get their modes from here.
+    os.umask(0o022)
     if shutil.which("ip") is None:
         raise CloudError("the command ip is missing on this machine", "apt-get install iproute2")

@@ -1,0 +1,70 @@
+"""What a lab cannot be made of is refused at once, with every reason, and without a trace on the machine."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.lab import machine
+
+
+def refused(lab, *arguments, **options) -> str:
+    with pytest.raises(CloudError) as refusal:
+        lab.call(*arguments, **options)
+    assert lab.leaves() == {}
+    assert refusal.value.hint
+    return refusal.value.message
+
+
+def test_without_root(other, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert "must run as root" in refused(other, "started", "control1")
+
+
+def test_without_tools(other, monkeypatch):
+    monkeypatch.setitem(machine.COMMANDS, "systemd-nspawn-missing", "systemd-container")
+    monkeypatch.setitem(machine.COMMANDS, "debootstrap-missing", "debootstrap")
+    assert "apt-get install systemd-container debootstrap" in refused(other, "started", "control1")
+
+
+def test_without_room(other):
+    message = refused(other, "started", "control1", minimum_memory_mb=10**8, minimum_disk_mb=10**9)
+    assert "MiB of memory are available, the lab needs 100000000 MiB" in message
+    assert "MiB are free in /var" in message
+
+
+def test_all_reasons_come_at_once(other):
+    networks = {
+        "management": {"cidr": "10.141.8.0/24", "interface": "mgmt0", "nat": "perhaps"},
+    }
+    assert "network management: nat is 'perhaps', expected a bool" in refused(other, "started", "control1", networks=networks)
+    networks = {
+        "management": {"cidr": "10.141.8.0/24", "interface": "mgmt0"},
+        "underlay": {"cidr": "10.141.8.128/25", "interface": "under0"},
+    }
+    hosts = [
+        {"name": "control1", "addresses": {"management": "10.141.8.11", "underlay": "10.9.9.9"}},
+        {"name": "control2", "addresses": {"management": "10.141.8.11"}},
+    ]
+    message = refused(other, "started", networks=networks, hosts=hosts)
+    assert "networks management (10.141.8.0/24) and underlay (10.141.8.128/25) overlap" in message
+    assert "address 10.9.9.9 is not in network underlay" in message
+    assert "hosts control1 and control2 have the same address 10.141.8.11" in message
+
+
+def test_a_network_of_the_machine(other):
+    routes = [line.split() for line in os.popen("ip -4 route show").read().splitlines()]
+    destination = next(route[0] for route in routes if route[0] != "default" and "/" in route[0])
+    networks = {**other.networks(), "edge": {"cidr": destination, "interface": "edge0"}}
+    assert f"overlaps the machine's route {destination}" in refused(other, "started", "control1", networks=networks)
+
+
+def test_a_name_that_is_too_long(other):
+    other.name = "honeycomblab"
+    message = refused(other, "started", "control1")
+    assert "interface name honeycomblab-under0-11 would have 22 characters, at most 15 are possible" in message
+
+
+def test_a_host_that_does_not_exist(other):
+    assert "host node9 does not exist" in refused(other, "powered_off", "node9")
