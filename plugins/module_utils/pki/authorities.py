@@ -29,7 +29,7 @@ def missing(directory: str, names: list[str]) -> list[str]:
             there, lost = (certificate, key) if certificate.exists() else (key, certificate)
             raise CloudError(
                 f"Authority {name}: {there} exists, {lost} is missing",
-                f"Restore {lost} from your backup. To start over with a new authority, remove {there}: every certificate is then issued again.",
+                f"Restore {lost} from your backup. To start over, remove {there}: every certificate is then issued again.",
             )
         if not certificate.exists():
             result.append(name)

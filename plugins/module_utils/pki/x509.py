@@ -1,6 +1,9 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""X.509 by the cryptography library: keys, requests, signing, and what a certificate says. Used on both sides: hosts request, the control machine signs."""
+"""X.509 by the cryptography library: keys, requests, signing, and what a certificate says.
+
+Used on both sides: hosts request, the control machine signs.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,16 @@ def new_authority(common_name: str, days: int, now: datetime | None = None) -> A
     key = new_key()
     subject = name(common_name, [])
     usage = dict.fromkeys(
-        ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only"), False
+        (
+            "digital_signature",
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
     )
     certificate = (
         x509.CertificateBuilder()
@@ -95,7 +107,16 @@ def sign(authority: Authority, request_pem: str, wanted: dict, now: datetime | N
         raise CloudError(f"{wanted['name']}: the request is not signed by its own key", "Run again; the host makes a new key.")
     names = [x509.DNSName(value) for value in wanted["dns"]] + [x509.IPAddress(ipaddress.ip_address(value)) for value in wanted["ip"]]
     usage = dict.fromkeys(
-        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+        (
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "key_cert_sign",
+            "crl_sign",
+            "encipher_only",
+            "decipher_only",
+        ),
         False,
     )
     builder = (
@@ -125,7 +146,10 @@ def load(certificate_pem: str) -> x509.Certificate | None:
 
 
 def describe(certificate: x509.Certificate) -> dict:
-    """Return what a certificate says, comparable with what is wanted: common_name, organizations, dns, ip, usages, not_after (ISO 8601, UTC)."""
+    """Return what a certificate says, comparable with what is wanted.
+
+    Keys: common_name, organizations, dns, ip, usages, not_after (ISO 8601, UTC).
+    """
 
     def subject(oid: x509.ObjectIdentifier) -> list[str]:
         return [str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(oid)]
@@ -150,7 +174,8 @@ def describe(certificate: x509.Certificate) -> dict:
 def why_issue(wanted: dict, current: dict, authority: x509.Certificate | None, renew_days: int, now: datetime) -> str:
     """Return why a certificate must be issued, or an empty string when the current one is good.
 
-    ``current``: certificate (PEM or None) and key_matches (bool), as the host reports them. ``authority`` is None when it is about to be created.
+    ``current``: certificate (PEM or None) and key_matches (bool), as the host reports them.
+    ``authority`` is None when it is about to be created.
     """
     if not current.get("certificate"):
         return "it does not exist yet"
@@ -163,7 +188,9 @@ def why_issue(wanted: dict, current: dict, authority: x509.Certificate | None, r
         return f"it was not signed by today's authority {wanted['authority']}"
     found = describe(certificate)
     for key in ("common_name", "organizations", "dns", "ip", "usages"):
-        if sorted([found[key]] if isinstance(found[key], str) else found[key]) != sorted([wanted[key]] if isinstance(wanted[key], str) else wanted[key]):
+        if sorted([found[key]] if isinstance(found[key], str) else found[key]) != sorted(
+            [wanted[key]] if isinstance(wanted[key], str) else wanted[key]
+        ):
             return f"{key} was {found[key]}, wanted is {wanted[key]}"
     left = (certificate.not_valid_after_utc - now).days
     # A certificate cannot outlive its authority, so near the authority's end renewing would not help and would be done in every run.

@@ -1,0 +1,65 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Installs program files on a host from the control machine's mirror. Options: plugins/modules/artifacts.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import mirror_path
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+
+
+class ActionModule(ActionBase):
+    """One module execution when everything is there; otherwise a transfer per file and a second one."""
+
+    TRANSFERS_FILES = True
+    _supports_check_mode = True
+
+    def run(self, tmp: Any = None, task_vars: dict | None = None) -> dict:
+        result = super().run(tmp, task_vars)
+        arguments = self.validate_argument_spec(
+            {
+                "names": {"type": "list", "elements": "str", "required": True},
+                "artifacts": {"type": "dict", "required": True},
+                "mirror": {"type": "path", "required": True},
+                "root": {"type": "path", "default": "/opt/honeycomb"},
+                "keep": {"type": "int", "default": 2},
+                "verify": {"type": "bool", "default": False},
+            }
+        )[1]
+        try:
+            return result | self._converge(arguments, task_vars)
+        except CloudError as error:
+            return result | {"failed": True, "msg": error.message, "hint": error.hint}
+
+    def _converge(self, arguments: dict, task_vars: dict | None) -> dict:
+        unknown = [name for name in arguments["names"] if name not in arguments["artifacts"]]
+        if unknown:
+            raise CloudError(f"cloud_artifacts has no {', '.join(unknown)}", "Add a version, a url and a sha256: see docs/artifacts.md.")
+        wanted = {name: {key: arguments["artifacts"][name][key] for key in ("version", "sha256")} for name in arguments["names"]}
+        options = {"root": arguments["root"], "artifacts": wanted, "keep": arguments["keep"]}
+        found = self._on_host(options | {"verify": arguments["verify"]}, task_vars)["found"]
+        send = [name for name in wanted if not found[name]["file"]]
+        link = [name for name in wanted if not (found[name]["file"] and found[name]["link"])]
+        changes = [f"{verb} {name} {wanted[name]['version']}" for verb, names in (("install", send), ("use", link)) for name in names]
+        if changes and not self._task.check_mode:
+            self._on_host(options | {"sources": {name: self._send(arguments["mirror"], name, wanted[name]) for name in send}}, task_vars)
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+        return {"changed": bool(changes), "changes": changes}
+
+    def _send(self, mirror: str, name: str, artifact: dict) -> str:
+        """Transfer one file from the mirror to the host's temporary directory; returns its path there."""
+        source = mirror_path(mirror, name, artifact)
+        if not source.exists():
+            raise CloudError(f"The mirror has no {source}", "Fill it: ansible-playbook playbooks/artifacts.yml")
+        if not self._connection._shell.tmpdir:
+            self._make_tmp_path()
+        return self._transfer_file(str(source), self._connection._shell.join_path(self._connection._shell.tmpdir, name))
+
+    def _on_host(self, options: dict, task_vars: dict | None) -> dict:
+        reply = self._execute_module("honeycomb.cloud.artifacts", options, task_vars=task_vars, delete_remote_tmp=False)
+        if reply.get("failed"):
+            raise CloudError(reply.get("msg", "the host gave no reason"), reply.get("hint", ""))
+        return reply

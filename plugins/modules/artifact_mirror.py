@@ -1,0 +1,88 @@
+#!/usr/bin/python
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: artifact_mirror
+short_description: Fill the control machine's mirror of program files
+author: The honeycomb.cloud maintainers (@honeycomb-cloud)
+version_added: 0.1.0
+description:
+  - Brings every artifact of the manifest into the mirror, checked by SHA-256, whole or not at all. What is there is not fetched again.
+  - Hosts get the files from the mirror by M(honeycomb.cloud.artifacts), so they need no way to the publisher.
+options:
+  directory:
+    description: Directory of the mirror on the control machine.
+    type: path
+    required: true
+  artifacts:
+    description: Manifest, artifact name to version (string), url (http, https or file) and sha256 (hexadecimal).
+    type: dict
+    required: true
+attributes:
+  check_mode:
+    description: Says what would be fetched.
+    support: full
+  diff_mode:
+    description: Files are compared by checksum only.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Fill the mirror
+  honeycomb.cloud.artifact_mirror:
+    directory: /var/cache/honeycomb/mirror
+    artifacts:
+      kube-apiserver:
+        version: 1.34.2
+        url: https://artifacts.example.net/kubernetes/v1.34.2/kube-apiserver
+        sha256: 0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0
+"""
+
+RETURN = r"""
+changes:
+  description: What was fetched, one line each.
+  type: list
+  elements: str
+  returned: success
+  sample: ["fetch kube-apiserver 1.34.2"]
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import fetch, mirror_path
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+
+AT_ONCE = 4
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={"directory": {"type": "path", "required": True}, "artifacts": {"type": "dict", "required": True}},
+        supports_check_mode=True,
+    )
+    artifacts = module.params["artifacts"]
+    for name, artifact in artifacts.items():
+        lacking = [key for key in ("version", "url", "sha256") if not isinstance(artifact, dict) or not artifact.get(key)]
+        if lacking:
+            module.fail_json(
+                msg=f"cloud_artifacts: {name} lacks {', '.join(lacking)}",
+                hint="An artifact has a version, a url and a sha256: see docs/artifacts.md.",
+            )
+    missing = {name: path for name in artifacts if not (path := mirror_path(module.params["directory"], name, artifacts[name])).exists()}
+    try:
+        if not module.check_mode:
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                for done in [pool.submit(fetch, artifacts[name]["url"], path, artifacts[name]["sha256"]) for name, path in missing.items()]:
+                    done.result()
+    except CloudError as error:
+        module.fail_json(msg=error.message, hint=error.hint)
+    module.exit_json(changed=bool(missing), changes=[f"fetch {name} {artifacts[name]['version']}" for name in missing])
+
+
+if __name__ == "__main__":
+    main()

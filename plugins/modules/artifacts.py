@@ -1,0 +1,104 @@
+#!/usr/bin/python
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Host side of the action plugin artifacts."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: artifacts
+short_description: Install program files from the control machine's mirror
+author: The honeycomb.cloud maintainers (@honeycomb-cloud)
+version_added: 0.1.0
+description:
+  - Brings a list of artifacts onto a host in one call. A file that is missing or not the right one is sent over Ansible's connection,
+    checked by SHA-256 on the host, and put in place whole or not at all.
+  - A program is C(ROOT/NAME/VERSION/NAME); units call it by the link C(ROOT/bin/NAME). Older versions stay for a rollback.
+options:
+  names:
+    description: Artifacts that this host needs.
+    type: list
+    elements: str
+    required: true
+  artifacts:
+    description: Manifest, as for M(honeycomb.cloud.artifact_mirror).
+    type: dict
+    required: true
+  mirror:
+    description: Directory of the mirror on the control machine.
+    type: path
+    required: true
+  root:
+    description: Directory on the host.
+    type: path
+    default: /opt/honeycomb
+  keep:
+    description: Older versions to keep of each artifact.
+    type: int
+    default: 2
+  verify:
+    description: Read the installed files and compare their checksums, instead of the recorded checksum, size and time.
+    type: bool
+    default: false
+  sources:
+    description: Used by the action plugin, the places of transferred files.
+    type: dict
+attributes:
+  check_mode:
+    description: Says what would be installed.
+    support: full
+  diff_mode:
+    description: Files are compared by checksum only.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Install the API server
+  honeycomb.cloud.artifacts:
+    names: [kube-apiserver]
+    artifacts: "{{ cloud_artifacts }}"
+    mirror: /var/cache/honeycomb/mirror
+"""
+
+RETURN = r"""
+changes:
+  description: What was installed, one line each.
+  type: list
+  elements: str
+  returned: success
+  sample: ["install kube-apiserver 1.34.2", "use kube-apiserver 1.34.2"]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import Installed
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+
+
+def main() -> None:
+    """Inspect, or install what the action plugin transferred."""
+    module = AnsibleModule(
+        argument_spec={
+            "artifacts": {"type": "dict", "required": True},
+            "root": {"type": "path", "required": True},
+            "keep": {"type": "int", "default": 2},
+            "verify": {"type": "bool", "default": False},
+            "sources": {"type": "dict"},
+        },
+        supports_check_mode=True,
+    )
+    installed, artifacts = Installed(module.params["root"]), module.params["artifacts"]
+    if module.params["sources"] is None:
+        module.exit_json(changed=False, found=installed.inspect(artifacts, module.params["verify"]))
+    try:
+        for name, source in module.params["sources"].items():
+            installed.install(name, artifacts[name], source)
+        for name, artifact in artifacts.items():
+            installed.use(name, artifact)
+            installed.prune(name, artifact["version"], module.params["keep"])
+    except CloudError as error:
+        module.fail_json(msg=error.message, hint=error.hint)
+    module.exit_json(changed=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+#!/usr/bin/python
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kubernetes_build
+short_description: Build Kubernetes from Debian's source package into a cache
+author: The honeycomb.cloud maintainers (@honeycomb-cloud)
+version_added: 0.1.0
+description:
+  - Runs the build script in a throwaway build root, once, and writes a manifest of what came out. Does nothing when the cache has a build of the same
+    inputs (script, source version, commands).
+  - Two runs at the same time wait for each other. An interrupted build leaves nothing that a later one could take for whole.
+options:
+  directory:
+    description: Cache directory. The build is in a subdirectory named by its inputs; C(manifest.json) is linked to the current one.
+    type: path
+    required: true
+  script:
+    description: The build script.
+    type: path
+    required: true
+  source_version:
+    description: Version of Debian's source package.
+    type: str
+    required: true
+  version:
+    description: Version of Kubernetes that this source is.
+    type: str
+    required: true
+  commands:
+    description: Commands to build.
+    type: list
+    elements: str
+    required: true
+  mirror:
+    description: Debian mirror to build from. Without it, the one of the machine's own apt sources.
+    type: str
+attributes:
+  check_mode:
+    description: Says whether a build would run.
+    support: full
+  diff_mode:
+    description: Nothing to compare.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Build Kubernetes
+  honeycomb.cloud.kubernetes_build:
+    directory: /var/cache/honeycomb/artifacts/kubernetes
+    script: "{{ role_path }}/files/build.sh"
+    source_version: 1.20.5+really1.20.2-1.1+deb12u1
+    version: 1.20.2
+    commands: [kube-apiserver]
+"""
+
+RETURN = r"""
+manifest:
+  description: Path of the manifest, in the form of C(cloud_artifacts).
+  type: str
+  returned: success
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import checksum
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.image import debian_mirror, machine_mirrors
+
+ROOM = 6 << 30  # bytes that the build root with the source and the compiler's output takes
+
+
+def inputs(script: Path, source_version: str, commands: list[str]) -> str:
+    """Return the digest of everything that decides what comes out."""
+    return hashlib.sha256(json.dumps([script.read_text(), source_version, commands]).encode()).hexdigest()[:16]
+
+
+def build(base: Path, target: Path, wanted: dict, mirror: str) -> None:
+    """Build into ``target``, which is there whole or not at all. Raises CloudError with the log's end."""
+    free = shutil.disk_usage(base).free
+    if free < ROOM:
+        raise CloudError(f"{base}: the build needs {ROOM >> 30} GiB, {free >> 30} GiB are free", "Free disk space, or set lab_cache_dir.")
+    if not shutil.which("debootstrap"):
+        raise CloudError("debootstrap is not installed", "Run playbooks/lab.yml first, or: apt-get install debootstrap")
+    log = base / "build.log"
+    with tempfile.TemporaryDirectory(dir=base, prefix=".build-") as work:
+        output = Path(work) / "output"
+        command = [wanted["script"], str(Path(work) / "work"), str(output), mirror, wanted["source_version"], *wanted["commands"]]
+        with log.open("wb") as file:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False)
+        if done.returncode:
+            end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+            raise CloudError(f"The build failed with exit status {done.returncode}:\n{end}", f"The complete log is {log}.")
+        manifest = {
+            name: {"version": wanted["version"], "url": (target / name).as_uri(), "sha256": checksum(output / name)}
+            for name in wanted["commands"]
+        }
+        (output / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+        output.rename(target)
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "directory": {"type": "path", "required": True},
+            "script": {"type": "path", "required": True},
+            "source_version": {"type": "str", "required": True},
+            "version": {"type": "str", "required": True},
+            "commands": {"type": "list", "elements": "str", "required": True},
+            "mirror": {"type": "str"},
+        },
+        supports_check_mode=True,
+    )
+    wanted, base = module.params, Path(module.params["directory"])
+    target = base / inputs(Path(wanted["script"]), wanted["source_version"], wanted["commands"])
+    link = base / "manifest.json"
+    current = Path(target.name) / "manifest.json"
+    changes = [] if target.exists() else [f"build {', '.join(wanted['commands'])} {wanted['version']}"]
+    if not (link.is_symlink() and link.readlink() == current):
+        changes.append(f"let {link} name this build")
+    try:
+        if changes and not module.check_mode:
+            base.mkdir(parents=True, exist_ok=True)
+            with (base / ".lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not target.exists():
+                    build(base, target, wanted, wanted["mirror"] or debian_mirror(machine_mirrors()))
+                new = base / f".manifest.{os.getpid()}"
+                new.symlink_to(current)
+                new.rename(link)
+    except CloudError as error:
+        module.fail_json(msg=error.message, hint=error.hint)
+    module.exit_json(changed=bool(changes), changes=changes, manifest=str(link))
+
+
+if __name__ == "__main__":
+    main()
