@@ -181,6 +181,11 @@ def _await(wanted: list[dict]) -> None:
             state = units.read([unit["name"]])[unit["name"]]
             if state.active not in units.RUNNING:
                 raise CloudError(f"{unit['name']} did not stay up\n{units.describe(state)}", "The journal above says why.")
+        if not units.effective(unit.get("check")):
+            raise CloudError(
+                f"{unit['name']} runs without effect: its check still fails: {unit['check']}\n{units.journal(unit['name'])}",
+                "Run the check by hand on the host; it says what is missing.",
+            )
         mark.unlink(missing_ok=True)
 
 
