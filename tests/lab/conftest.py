@@ -76,7 +76,9 @@ class LabUnderTest:
         found = []
         for path in Path("/proc").glob("[0-9]*/cgroup"):
             try:
-                if f"honeycomb-{self.name}/" in path.read_text(encoding="ascii"):
+                # The dead that process 1 has not collected yet (state Z) do not count.
+                dead = "\nState:\tZ" in (path.parent / "status").read_text(encoding="utf-8")
+                if f"honeycomb-{self.name}/" in path.read_text(encoding="ascii") and not dead:
                     found.append(int(path.parent.name))
             except OSError:
                 continue

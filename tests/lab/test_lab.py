@@ -181,7 +181,7 @@ def test_a_lab_killed_from_outside_is_repaired(lab):
     result = lab.call("started", *HOSTS, "control2")
     assert result["changes"] == predicted["changes"]
     assert set(started(result).values()) == {"started"}
-    assert lab.ssh("control1", "cat /root/before; losetup -l -n | wc -l") == "kept\n0"
+    assert lab.ssh("control1", "cat /root/before") == "kept"
     assert "loops" not in lab.leaves()
     assert lab.reaches("control1", "10.141.1.21")
     assert not lab.call("started", *HOSTS, "control2")["changed"]
