@@ -299,13 +299,13 @@ class Runtime:
     def _tidy(self, name: str) -> None:
         """Removes what a host that does not run any more has on the machine; its disk stays."""
         directory, host = self.lab.host_dir(name), self.lab.hosts[name]
+        disk.settle(directory)
         disk.detach_loops(disk.loop_devices(directory))
         disk.unmount_below(directory)
         network.delete_links(list(self.lab.ports(host).values()))
         for path in self._nspawn_leftovers(name):
             disk.unmount_below(path)
             disk.remove_tree(path)
-        disk.settle(directory)
 
     def _remove(self, name: str) -> None:
         self._tidy(name)
