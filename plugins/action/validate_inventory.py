@@ -13,6 +13,7 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory import rules
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.options import CLOUD_OPTIONS, LAB_OPTIONS
+from ansible_collections.honeycomb.cloud.plugins.module_utils.lab import definition
 
 try:
     from ansible._internal._datatag._tags import Origin  # where a value stands in a file: only a nicety of the messages
@@ -145,8 +146,8 @@ class ActionModule(ActionBase):
     def _cross_host(values: dict, given: dict, groups: dict, arguments: dict, notes: list[str]) -> list[rules.Finding]:
         hosts = list(values)
         first = values[hosts[0]] if hosts else {}
-        lab = first.get("lab_networks")
-        lab = {name: net.get("cidr") for name, net in lab.items() if isinstance(net, dict)} if isinstance(lab, dict) else {}
+        lab = first.get("lab_networks") if hosts and "lab_networks" in given[hosts[0]] else None  # else there is no lab
+        lab = {name: net.get("cidr") if isinstance(net, dict) else None for name, net in lab.items()} if isinstance(lab, dict) else {}
         management = first.get("cloud_management_network") or lab.get("management")
 
         findings = rules.check_groups(groups, arguments["groups"])
@@ -155,7 +156,8 @@ class ActionModule(ActionBase):
         for name, spec in CLOUD_OPTIONS.items():
             if spec.get("same"):
                 findings += rules.check_same(values, name)
-        findings += rules.check_networks({f"lab_networks.{name}.cidr": cidr for name, cidr in lab.items()})
+        findings += _check_lab(first, values) if lab else []
+        findings += rules.check_networks({f"lab_networks.{name}.cidr": cidr for name, cidr in lab.items() if cidr is not None})
         findings += rules.check_addresses(values, management)
         findings += rules.check_vip(first.get("cloud_api_vip"), values, management)
         if "cloud_name" in first:
@@ -179,6 +181,24 @@ class _Lazy(dict):
             except AnsibleError:
                 return default
         return super().get(name, default)
+
+
+def _check_lab(first: dict, values: dict) -> list[rules.Finding]:
+    """Names that the lab makes of its options must be possible: asked of the lab's own rules, with its hosts' addresses."""
+    findings, whole = [], {}
+    for name, options in first["lab_networks"].items():
+        if isinstance(options, dict) and isinstance(options.get("cidr"), str) and isinstance(options.get("interface"), str):
+            whole[name] = options
+        else:
+            findings.append(rules.Finding(f"lab_networks.{name}", f"expected cidr and interface, found {options}"))
+    networks, _reasons = definition.parse_networks(whole)  # overlaps and unreadable networks are reported by check_networks
+    # The highest number makes the longest names, so it speaks for all.
+    numbers = {host: variables["lab_index"] for host, variables in values.items() if isinstance(variables.get("lab_index"), int)}
+    highest = {name: network.cidr.network_address + max(numbers.values(), default=0) for name, network in networks.items()}
+    hosts = {host: definition.Host(host, highest) for host in numbers}
+    lab = definition.Lab(str(first.get("lab_name")), ROLES, ROLES, networks, hosts)  # paths play no part in names
+    findings += [rules.Finding("lab_name", reason.split(": ", 1)[-1]) for reason in definition.name_reasons(lab)]
+    return findings
 
 
 def _where(name: str, variables: dict) -> str:

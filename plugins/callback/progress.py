@@ -296,7 +296,7 @@ class CallbackModule(CallbackBase):
 
     def _start_step(self, task, handler: bool = False) -> None:
         play = self._play
-        if play is None:
+        if play is None or task.action in C._ACTION_META:
             return
         if not play.lockstep and task._uuid in self._open:
             return  # other strategies announce a task once per host
@@ -349,8 +349,9 @@ class CallbackModule(CallbackBase):
         self._flush()
 
     def _step_of(self, result) -> Step:
-        step = self._open.get(result.task._uuid)
-        if step is None:  # a result without an announcement, such as an include that could not be read
+        """The step a result belongs to. Polls of an async task come as results of a task that was never announced."""
+        step = self._open.get(result.task._uuid) or next(reversed(self._open.values()), None)
+        if step is None:
             self._start_step(result.task)
             step = self._open[result.task._uuid]
         return step
@@ -492,8 +493,7 @@ class CallbackModule(CallbackBase):
         self._draw_live(step, f"{host}: try {data.get('attempts')} of {data.get('retries')}")
 
     def v2_runner_on_async_poll(self, result):
-        step = self._step_of(result)
-        self._draw_live(step, f"{result.host.get_name()}: still running")
+        self._draw_live(self._step_of(result), f"{result.host.get_name()}: still running")
 
     def v2_on_file_diff(self, result):
         data = result.result

@@ -147,6 +147,8 @@ def failure_details(result: dict, verbose: bool = False) -> list[str]:
     message = result.get("msg") or result.get("reason")
     if message is not None and message != "":
         lines += readable(message)
+    elif result.get("failed_when_result"):
+        lines.append("The task's failed_when holds.")
     if isinstance(result.get("changes"), list) and result["changes"]:
         lines += ["done before the failure:"] + ["  " + str(change) for change in result["changes"]]
     if "cmd" in result:

@@ -30,6 +30,17 @@ CASES = {
         "lab_networks.underlay.cidr: expected a network of its own, found 10.140.0.0/23, "
         "which overlaps lab_networks.management.cidr (10.140.0.0/24)",
     ),
+    "a lab name that is too long": (
+        "lab",
+        {"variables": {"lab_name": "honeycomb"}},
+        "lab_name: interface name honeycomb-under0-31 would have 19 characters, at most 15 are possible: "
+        "shorten the lab's name (or the network's interface) by 4",
+    ),
+    "a lab network without an interface": (
+        "lab",
+        {"variables": {"lab_networks": {"management": {"cidr": "10.140.0.0/24"}}}},
+        "lab_networks.management: expected cidr and interface, found {'cidr': '10.140.0.0/24'}",
+    ),
     "a host in two zones": (
         "example",
         {"hosts": {"zone_b": {"hosts": {NODE1: None}}}},
