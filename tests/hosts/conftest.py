@@ -1,0 +1,78 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Looks at the hosts of a running cloud over ssh, with testinfra.
+
+A test that takes ``host`` runs once on every host, or on those of a group with ``@pytest.mark.group("etcd")``.
+A failing test prints the journal of the units that it names with ``@pytest.mark.unit("chrony")``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+import testinfra
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+INVENTORY = os.environ.get("HONEYCOMB_INVENTORY", str(REPOSITORY / "inventories/lab"))
+LAB_STATE = Path(os.environ.get("HONEYCOMB_LAB_STATE", "/var/lib/honeycomb/labs/hc"))
+JOURNAL_LINES = 30
+
+
+@cache
+def groups() -> dict[str, list[str]]:
+    """Return the inventory's groups with their hosts, those of child groups included."""
+    command = ["ansible-inventory", "-i", INVENTORY, "--list"]
+    listing = json.loads(subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout)
+
+    def members(group: str) -> set[str]:
+        content = listing.get(group, {})
+        return set(content.get("hosts", [])).union(*map(members, content.get("children", [])))
+
+    return {group: sorted(members(group)) for group in listing if group != "_meta"}
+
+
+@cache
+def connect(name: str) -> testinfra.host.Host:
+    """Return the host of that name in the inventory, reached as the lab reaches it."""
+    # One connection per host: a login costs a quarter of a second, a command on an open connection a tenth of that.
+    share = "-o ControlMaster=auto -o ControlPersist=60 -o ControlPath=/tmp/honeycomb-%C"
+    return testinfra.get_host(f"ssh://{name}?ssh_config={LAB_STATE}/ssh/config", ssh_extra_args=share)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "group(name): run on the hosts of this group instead of all")
+    config.addinivalue_line("markers", "unit(name): print this unit's journal when the test fails")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "host" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("group")
+        metafunc.parametrize("host", groups()[marker.args[0] if marker else "all"], indirect=True)
+
+
+@pytest.fixture
+def host(request: pytest.FixtureRequest) -> testinfra.host.Host:
+    return connect(request.param)
+
+
+@pytest.fixture
+def neighbour(request: pytest.FixtureRequest) -> testinfra.host.Host:
+    """Another host than the one under test."""
+    name = request.node.callspec.params["host"]
+    return connect(next(other for other in groups()["all"] if other != name))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    report = yield
+    if report.when == "call" and report.failed and "host" in item.funcargs:
+        for marker in item.iter_markers("unit"):
+            command = "journalctl --no-pager --output=short-iso --lines=%s --unit=%s"
+            text = item.funcargs["host"].run(command, str(JOURNAL_LINES), marker.args[0]).stdout
+            report.sections.append((f"journal of {marker.args[0]}", text))
+    return report
