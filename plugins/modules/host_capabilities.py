@@ -17,6 +17,9 @@ attributes:
   check_mode:
     description: Changes nothing.
     support: full
+  diff_mode:
+    description: There is nothing to compare.
+    support: none
   facts:
     description: Returns RV(ansible_facts.honeycomb_host).
     support: full

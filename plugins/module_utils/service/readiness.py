@@ -7,6 +7,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 INTERVAL = 0.1  # seconds between two attempts
 ATTEMPT_TIMEOUT = 5.0
@@ -16,6 +17,9 @@ def probe(ready: dict, timeout: float) -> str:
     """Try once. Return an empty string when the service is ready, else what was seen instead."""
     try:
         return _http(ready, timeout) if ready.get("url") else _tcp(ready["tcp"], timeout)
+    except FileNotFoundError:
+        missing = [path for path in (ready.get("ca"), ready.get("cert"), ready.get("key")) if path and not Path(path).exists()]
+        return f"cannot ask: {', '.join(missing)} missing on this host"
     except OSError as error:  # refused, unreachable, timeout, and every TLS failure
         return str(error) or type(error).__name__
 
@@ -38,6 +42,8 @@ def _http(ready: dict, timeout: float) -> str:
         connection.connect()
         if url.scheme == "https":
             context = ssl.create_default_context(cafile=ready.get("ca"))
+            # Python 3.13 asks for extensions that RFC 5280 wants and the services' own clients do not: this is no judge of certificates.
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
             if ready.get("cert"):
                 context.load_cert_chain(ready["cert"], ready.get("key"))
             connection.sock = context.wrap_socket(connection.sock, server_hostname=ready.get("server_name") or url.hostname)
