@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import mirror_path
+from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import check, mirror_path
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 
 
@@ -38,6 +38,8 @@ class ActionModule(ActionBase):
         unknown = [name for name in arguments["names"] if name not in arguments["artifacts"]]
         if unknown:
             raise CloudError(f"cloud_artifacts has no {', '.join(unknown)}", "Add a version, a url and a sha256: see docs/artifacts.md.")
+        for name in arguments["names"]:
+            check(name, arguments["artifacts"][name])
         wanted = {name: {key: arguments["artifacts"][name][key] for key in ("version", "sha256")} for name in arguments["names"]}
         options = {"root": arguments["root"], "artifacts": wanted, "keep": arguments["keep"]}
         found = self._on_host(options | {"verify": arguments["verify"]}, task_vars)["found"]
@@ -46,7 +48,6 @@ class ActionModule(ActionBase):
         changes = [f"{verb} {name} {wanted[name]['version']}" for verb, names in (("install", send), ("use", link)) for name in names]
         if changes and not self._task.check_mode:
             self._on_host(options | {"sources": {name: self._send(arguments["mirror"], name, wanted[name]) for name in send}}, task_vars)
-            self._remove_tmp_path(self._connection._shell.tmpdir)
         return {"changed": bool(changes), "changes": changes}
 
     def _send(self, mirror: str, name: str, artifact: dict) -> str:

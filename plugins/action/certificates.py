@@ -46,7 +46,7 @@ class ActionModule(ActionBase):
             return result | {"failed": True, "msg": error.message, "hint": error.hint}
 
     def _converge(self, arguments: dict, task_vars: dict | None) -> dict:
-        wanted = {entry["name"]: entry for entry in arguments["certificates"]}
+        wanted = _wanted(arguments["certificates"], arguments["renew_days"])
         trusted = sorted({entry["authority"] for entry in wanted.values()} | set(arguments["trust"]))
         signers = {name: authorities.certificate(arguments["authority_directory"], name) for name in trusted}
         lost = [name for name, signer in signers.items() if signer is None]
@@ -73,7 +73,9 @@ class ActionModule(ActionBase):
         issue = {name: reason for name, reason in reasons.items() if reason}
         exposed = [name for name in wanted if name not in issue and not found["certificates"][name]["private"]]
         trust = {
-            name: x509.pem(signer) if signer else "" for name, signer in signers.items() if not signer or found["authorities"].get(name) != x509.pem(signer)
+            name: x509.pem(signer) if signer else ""
+            for name, signer in signers.items()
+            if not signer or found["authorities"].get(name) != x509.pem(signer)
         }
         changes = [
             *(f"trust authority {name}" for name in trust),
@@ -88,7 +90,27 @@ class ActionModule(ActionBase):
             }
             signed = {name: x509.sign(signer_of[wanted[name]["authority"]], text, wanted[name], now) for name, text in requests.items()}
             on_host("install", certificates=signed, authorities=trust, protect=exposed)
-        return {"changed": bool(changes), "changes": changes, "diff": diff}
+        ending = [
+            f"Authority {name} ends on {signer.not_valid_after_utc:%Y-%m-%d}; its certificates end with it"
+            for name, signer in signers.items()
+            if signer and (signer.not_valid_after_utc - now).days < arguments["renew_days"]
+        ]
+        return {"changed": bool(changes), "changes": changes, "diff": diff, "warnings": ending}
+
+
+def _wanted(certificates: list[dict], renew_days: int) -> dict[str, dict]:
+    """Return the certificates by name. Raises CloudError for what could never come to rest."""
+    wanted = {}
+    for entry in certificates:
+        if entry["name"] in wanted:
+            raise CloudError(f"Certificate {entry['name']} is declared twice", "Two roles publish the same name: rename one of them.")
+        if entry["days"] <= renew_days:
+            raise CloudError(
+                f"Certificate {entry['name']}: {entry['days']} days of validity and renewal under {renew_days} mean a renewal in every run",
+                "Set renew_days (pki_renew_days) below days.",
+            )
+        wanted[entry["name"]] = x509.normal(entry)
+    return wanted
 
 
 def _difference(directory: str, wanted: dict, before: str | None) -> dict:

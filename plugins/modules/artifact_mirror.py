@@ -53,7 +53,7 @@ changes:
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import fetch, mirror_path
+from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import check, fetch, mirror_path
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 
 AT_ONCE = 4
@@ -66,15 +66,12 @@ def main() -> None:
         supports_check_mode=True,
     )
     artifacts = module.params["artifacts"]
-    for name, artifact in artifacts.items():
-        lacking = [key for key in ("version", "url", "sha256") if not isinstance(artifact, dict) or not artifact.get(key)]
-        if lacking:
-            module.fail_json(
-                msg=f"cloud_artifacts: {name} lacks {', '.join(lacking)}",
-                hint="An artifact has a version, a url and a sha256: see docs/artifacts.md.",
-            )
-    missing = {name: path for name in artifacts if not (path := mirror_path(module.params["directory"], name, artifacts[name])).exists()}
     try:
+        for name, artifact in artifacts.items():
+            check(name, artifact)
+        missing = {
+            name: path for name in artifacts if not (path := mirror_path(module.params["directory"], name, artifacts[name])).exists()
+        }
         if not module.check_mode:
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 for done in [pool.submit(fetch, artifacts[name]["url"], path, artifacts[name]["sha256"]) for name, path in missing.items()]:

@@ -93,7 +93,7 @@ def main() -> None:
         for name, source in module.params["sources"].items():
             installed.install(name, artifacts[name], source)
         for name, artifact in artifacts.items():
-            installed.use(name, artifact)
+            installed.use(name, artifact, renew=name in module.params["sources"])
             installed.prune(name, artifact["version"], module.params["keep"])
     except CloudError as error:
         module.fail_json(msg=error.message, hint=error.hint)

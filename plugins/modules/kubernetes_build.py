@@ -10,8 +10,8 @@ short_description: Build Kubernetes from Debian's source package into a cache
 author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
-  - Runs the build script in a throwaway build root, once, and writes a manifest of what came out. Does nothing when the cache has a build of the same
-    inputs (script, source version, commands).
+  - Runs the build script in a throwaway build root, once, and writes a manifest of what came out.
+    Does nothing when the cache has a build of the same inputs (script, source version, commands).
   - Two runs at the same time wait for each other. An interrupted build leaves nothing that a later one could take for whole.
 options:
   directory:
@@ -76,9 +76,11 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import checksum
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.disk import remove_tree
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.image import debian_mirror, machine_mirrors
 
 ROOM = 6 << 30  # bytes that the build root with the source and the compiler's output takes
+WORK = ".build-"
 
 
 def inputs(script: Path, source_version: str, commands: list[str]) -> str:
@@ -86,19 +88,22 @@ def inputs(script: Path, source_version: str, commands: list[str]) -> str:
     return hashlib.sha256(json.dumps([script.read_text(), source_version, commands]).encode()).hexdigest()[:16]
 
 
-def build(base: Path, target: Path, wanted: dict, mirror: str) -> None:
+def build(base: Path, target: Path, wanted: dict, mirror: str, lock: int) -> None:
     """Build into ``target``, which is there whole or not at all. Raises CloudError with the log's end."""
+    for killed in base.glob(f"{WORK}*"):
+        remove_tree(killed)
     free = shutil.disk_usage(base).free
     if free < ROOM:
         raise CloudError(f"{base}: the build needs {ROOM >> 30} GiB, {free >> 30} GiB are free", "Free disk space, or set lab_cache_dir.")
     if not shutil.which("debootstrap"):
         raise CloudError("debootstrap is not installed", "Run playbooks/lab.yml first, or: apt-get install debootstrap")
     log = base / "build.log"
-    with tempfile.TemporaryDirectory(dir=base, prefix=".build-") as work:
+    with tempfile.TemporaryDirectory(dir=base, prefix=WORK) as work:
         output = Path(work) / "output"
         command = [wanted["script"], str(Path(work) / "work"), str(output), mirror, wanted["source_version"], *wanted["commands"]]
         with log.open("wb") as file:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False)
+            # The script holds the lock too: when only this module is killed, the next run waits until the script has ended.
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False, pass_fds=[lock])
         if done.returncode:
             end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
             raise CloudError(f"The build failed with exit status {done.returncode}:\n{end}", f"The complete log is {log}.")
@@ -136,7 +141,7 @@ def main() -> None:
             with (base / ".lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 if not target.exists():
-                    build(base, target, wanted, wanted["mirror"] or debian_mirror(machine_mirrors()))
+                    build(base, target, wanted, wanted["mirror"] or debian_mirror(machine_mirrors()), lock.fileno())
                 new = base / f".manifest.{os.getpid()}"
                 new.symlink_to(current)
                 new.rename(link)

@@ -7,14 +7,31 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 
 BLOCK = 1 << 20
 TIMEOUT = 60  # seconds without a byte
+
+
+def check(name: str, artifact: object) -> None:
+    """Raise CloudError unless an entry of the manifest has what every use of it needs."""
+    hint = "An artifact has a version, a url and a sha256: see docs/artifacts.md."
+    entry = artifact if isinstance(artifact, dict) else {}
+    lacking = [key for key in ("version", "url", "sha256") if not entry.get(key)]
+    if lacking:
+        raise CloudError(f"cloud_artifacts: {name} lacks {', '.join(lacking)}", hint)
+    if not isinstance(entry["version"], str) or "/" in entry["version"]:
+        raise CloudError(
+            f"cloud_artifacts: expected the version of {name} as a string, found {entry['version']!r}", f"Quote it in YAML. {hint}"
+        )
+    if not re.fullmatch("[0-9a-f]{64}", str(entry["sha256"])):
+        raise CloudError(f"cloud_artifacts: expected the sha256 of {name} as 64 hexadecimal digits, found {entry['sha256']!r}", hint)
 
 
 def mirror_path(directory: str, name: str, artifact: dict) -> Path:
@@ -43,6 +60,8 @@ def fetch(url: str, target: Path, sha256: str) -> None:
             while block := source.read(BLOCK):
                 digest.update(block)
                 file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
         if digest.hexdigest() != sha256:
             raise CloudError(
                 f"{url}: expected SHA-256 {sha256}, found {digest.hexdigest()}",
@@ -50,7 +69,7 @@ def fetch(url: str, target: Path, sha256: str) -> None:
             )
         part.chmod(0o644)
         part.rename(target)
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         raise CloudError(f"{url}: {error}", "Check the URL and the way from the control machine to it; run again.") from error
     finally:
         part.unlink(missing_ok=True)
@@ -79,9 +98,12 @@ class Installed:
             program = self._program(name, artifact["version"])
             found[name] = {
                 "file": self._is_right(program, artifact["sha256"], verify),
-                "link": self.link(name).is_symlink() and self.link(name).readlink() == self._target(name, artifact["version"]),
+                "link": self._uses(name, artifact["version"]),
             }
         return found
+
+    def _uses(self, name: str, version: str) -> bool:
+        return self.link(name).is_symlink() and self.link(name).readlink() == self._target(name, version)
 
     def _is_right(self, program: Path, sha256: str, verify: bool) -> bool:
         try:
@@ -106,7 +128,8 @@ class Installed:
         found = checksum(Path(source))
         if found != artifact["sha256"]:
             raise CloudError(
-                f"{name}: expected SHA-256 {artifact['sha256']}, found {found} after the transfer", "Run again; check the host's disk."
+                f"{name}: expected SHA-256 {artifact['sha256']}, found {found} after the transfer",
+                "Run again. If it stays so, remove the file from the mirror on the control machine and run playbooks/artifacts.yml.",
             )
         program = self._program(name, artifact["version"])
         program.parent.mkdir(parents=True, exist_ok=True)
@@ -121,9 +144,11 @@ class Installed:
         status = program.stat()
         self._record(program).write_text(json.dumps({"sha256": artifact["sha256"], "size": status.st_size, "mtime": status.st_mtime_ns}))
 
-    def use(self, name: str, artifact: dict) -> None:
-        """Let the link name this version; services compare the link's time with their start."""
+    def use(self, name: str, artifact: dict, renew: bool) -> None:
+        """Let the link name this version. Its time tells services to restart: without need (``renew``) it is left alone."""
         link = self.link(name)
+        if self._uses(name, artifact["version"]) and not renew:
+            return
         link.parent.mkdir(parents=True, exist_ok=True)
         new = link.with_name(f".{name}.new")
         new.unlink(missing_ok=True)

@@ -42,7 +42,7 @@ class Store:
         self.directory = Path(directory)
 
     def inspect(self, names: list[str]) -> dict:
-        """Return certificates (by name: certificate PEM or None, key_matches, modes_right) and authorities (by name: PEM)."""
+        """Return certificates (by name: certificate PEM or None, key_matches, private) and authorities (by name: PEM)."""
         return {
             "certificates": {name: self._inspect(name) for name in names},
             "authorities": {path.stem: path.read_text() for path in sorted(self.directory.glob("ca/*.crt"))},
@@ -56,7 +56,7 @@ class Store:
         if parsed is None or not key.exists():
             return found
         status = key.stat()
-        found["private"] = status.st_mode & 0o777 == PRIVATE and status.st_uid == os.geteuid()
+        found["private"] = (status.st_mode & 0o777, status.st_uid, status.st_gid) == (PRIVATE, os.geteuid(), os.getegid())
         try:
             private = serialization.load_pem_private_key(key.read_bytes(), None)
         except (ValueError, TypeError):
@@ -80,14 +80,20 @@ class Store:
         Raises CloudError before anything is replaced when a certificate is not for the key that was made for it.
         """
         for name, certificate in certificates.items():
-            key = serialization.load_pem_private_key(self._next_key(name).read_bytes(), None)
+            try:
+                key = serialization.load_pem_private_key(self._next_key(name).read_bytes(), None)
+            except (OSError, ValueError) as error:
+                raise CloudError(f"{name}: the key that this host made cannot be read: {error}", "Run again; a new key is made.") from error
             parsed = x509.load(certificate)
             if parsed is None or parsed.public_key() != key.public_key():
                 raise CloudError(f"{name}: the signed certificate is not for the key that this host made", "Run again; a new key is made.")
         for name, certificate in certificates.items():
-            # Between these two lines the pair does not match; the next run sees that and issues again.
+            write(self._next_certificate(name), certificate.encode(), PUBLIC)
+        for name in certificates:
+            # Everything is on the disk by now. A crash between these two renames leaves a pair that does not match:
+            # the next run sees that and issues again.
             self._next_key(name).rename(self.directory / f"{name}.key")
-            write(self.directory / f"{name}.crt", certificate.encode(), PUBLIC)
+            self._next_certificate(name).rename(self.directory / f"{name}.crt")
 
     def protect(self, names: list[str]) -> None:
         """Give keys back to root alone."""
@@ -104,3 +110,6 @@ class Store:
 
     def _next_key(self, name: str) -> Path:
         return self.directory / f".{name}.key.next"
+
+    def _next_certificate(self, name: str) -> Path:
+        return self.directory / f".{name}.crt.next"

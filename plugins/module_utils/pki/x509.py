@@ -96,6 +96,31 @@ def request(key: ec.EllipticCurvePrivateKey, common_name: str) -> str:
     )
 
 
+def normal(wanted: dict) -> dict:
+    """Return a wanted certificate as :func:`describe` would say it: names and addresses once each, addresses in their shortest form.
+
+    Raises CloudError for an address or a name that no certificate can carry.
+    """
+    try:
+        ip = [str(ipaddress.ip_address(value)) for value in wanted["ip"]]
+    except ValueError as error:
+        raise CloudError(
+            f"Certificate {wanted['name']}: {error}", "Names belong into dns, addresses without a prefix length into ip."
+        ) from error
+    for value in wanted["dns"]:
+        if not value or not value.isascii():
+            raise CloudError(
+                f"Certificate {wanted['name']}: {value!r} is not a DNS name", "Write international names in their ASCII form (xn--...)."
+            )
+    if not 1 <= len(wanted["common_name"]) <= 64:
+        raise CloudError(
+            f"Certificate {wanted['name']}: expected a common name of 1 to 64 characters, found {wanted['common_name']!r}",
+            "Clients look for their server in dns and ip only: put long names there.",
+        )
+    once = {key: list(dict.fromkeys(wanted[key])) for key in ("organizations", "dns", "usages")}
+    return wanted | once | {"ip": list(dict.fromkeys(ip))}
+
+
 def sign(authority: Authority, request_pem: str, wanted: dict, now: datetime | None = None) -> str:
     """Sign a host's request for ``wanted`` (common_name, organizations, dns, ip, usages, days); returns PEM.
 
@@ -105,6 +130,12 @@ def sign(authority: Authority, request_pem: str, wanted: dict, now: datetime | N
     signing_request = x509.load_pem_x509_csr(request_pem.encode())
     if not signing_request.is_signature_valid:
         raise CloudError(f"{wanted['name']}: the request is not signed by its own key", "Run again; the host makes a new key.")
+    if authority.certificate.not_valid_after_utc <= now:
+        raise CloudError(
+            f"Authority {wanted['authority']} expired on {authority.certificate.not_valid_after_utc:%Y-%m-%d}",
+            f"Move {wanted['authority']}.crt and {wanted['authority']}.key away on the control machine and run playbooks/pki.yml:"
+            " a new authority is made and every certificate issued again.",
+        )
     names = [x509.DNSName(value) for value in wanted["dns"]] + [x509.IPAddress(ipaddress.ip_address(value)) for value in wanted["ip"]]
     usage = dict.fromkeys(
         (
