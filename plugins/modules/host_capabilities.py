@@ -105,6 +105,10 @@ ansible_facts:
           description: Address from which this run's ssh session comes; empty without ssh.
           type: str
           returned: success
+        ssh_port:
+          description: The host's port that this run's ssh session came to; 22 without ssh.
+          type: int
+          returned: success
         sysctl_writable:
           description: Trees under C(/proc/sys) that can be written, out of V(fs), V(kernel), V(net) and V(vm).
           type: list

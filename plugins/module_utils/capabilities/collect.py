@@ -22,6 +22,7 @@ def read(path: str) -> str:
 def collect() -> dict:
     """Return ``honeycomb_host``. Everything in it is sorted, so that equal hosts give equal facts."""
     container, kind = machine.virtualization()
+    client, port = machine.ssh_session()
     system = os.uname()
     host = {
         "container": container,
@@ -37,7 +38,8 @@ def collect() -> dict:
         "memory_mb": machine.memory_mb(read("/proc/meminfo")),
         "disks": machine.disks(),
         "interfaces": machine.read_interfaces(),
-        "ssh_client": machine.ssh_client(),
+        "ssh_client": client,
+        "ssh_port": port,
         "sysctl_writable": machine.writable_sysctl_trees(),
         "clock_adjustable": not container,
         "packages": packages.read(),

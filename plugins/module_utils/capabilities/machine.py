@@ -89,8 +89,8 @@ def read_interfaces() -> dict[str, dict]:
     return interfaces(done.stdout)
 
 
-def ssh_client() -> str:
-    """Return the address from which the ssh session that runs this came; empty without one.
+def ssh_session() -> tuple[str, int]:
+    """Return where the ssh session that runs this came from, and the port of the host that it came to; "" and 22 without one.
 
     The parents are asked too, because sudo clears the environment.
     """
@@ -100,9 +100,10 @@ def ssh_client() -> str:
             environment = Path(f"/proc/{process}/environ").read_bytes()
             status = Path(f"/proc/{process}/status").read_text()
         except OSError:
-            return ""
+            break
         for variable in environment.split(b"\0"):
             if variable.startswith(b"SSH_CONNECTION="):
-                return variable.partition(b"=")[2].split()[0].decode()
+                client, _, _, port = variable.partition(b"=")[2].decode().split()
+                return client, int(port)
         process = int(status.partition("PPid:")[2].split()[0])
-    return ""
+    return "", 22
