@@ -257,6 +257,11 @@ changes:
   elements: str
   returned: always
   sample: ["write /etc/haproxy/haproxy.cfg", "reload haproxy.service"]
+rewritten:
+  description: Files, directories and links that were written, or in check mode would be.
+  type: list
+  elements: str
+  returned: success
 started:
   description: Units that were started.
   type: list

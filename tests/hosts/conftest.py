@@ -73,6 +73,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     if report.when == "call" and report.failed and "host" in item.funcargs:
         for marker in item.iter_markers("unit"):
             command = "journalctl --no-pager --output=short-iso --lines=%s --unit=%s"
-            text = item.funcargs["host"].run(command, str(JOURNAL_LINES), marker.args[0]).stdout
+            try:
+                text = item.funcargs["host"].run(command, str(JOURNAL_LINES), marker.args[0]).stdout
+            except RuntimeError as error:  # testinfra's word for an ssh connection that did not come about
+                text = f"the host does not answer: {error}"
             report.sections.append((f"journal of {marker.args[0]}", text))
     return report

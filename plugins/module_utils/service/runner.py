@@ -27,6 +27,7 @@ class Outcome:
     changes: list[str] = field(default_factory=list)
     diff: list[dict[str, str]] = field(default_factory=list)
     plan: units.UnitPlan = field(default_factory=units.UnitPlan)
+    rewritten: set[str] = field(default_factory=set)
 
     def result(self) -> dict:
         """Return the module's result."""
@@ -34,6 +35,7 @@ class Outcome:
             "changed": bool(self.changes),
             "changes": self.changes,
             "diff": self.diff,
+            "rewritten": sorted(self.rewritten),
             "started": self.plan.start,
             "restarted": self.plan.restart,
             "reloaded": self.plan.reload,
@@ -71,7 +73,7 @@ def converge(wanted: dict, outcome: Outcome, check: bool, diff: bool) -> None:
     In check mode nothing is changed and the same is recorded. Raises CloudError.
     """
     _converge_accounts(wanted["users"], outcome, check)
-    rewritten = _converge_files(items(wanted), outcome, check, diff)
+    outcome.rewritten = rewritten = _converge_files(items(wanted), outcome, check, diff)
     _converge_sysctl(wanted["sysctl"] or {}, outcome, check)
     _converge_units(wanted["units"], rewritten, outcome, check)
 

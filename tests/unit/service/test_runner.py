@@ -87,7 +87,7 @@ def test_check_mode_foresees_the_run_and_changes_nothing(systemd, service, tmp_p
 def test_second_run_changes_nothing(systemd, service):
     run(service)
     systemd.calls.clear()
-    assert run(service) == {"changed": False, "changes": [], "diff": [], "started": [], "restarted": [], "reloaded": []}
+    assert run(service) == {"changed": False, "changes": [], "diff": [], "started": [], "restarted": [], "reloaded": [], "rewritten": []}
     assert systemd.calls == []
 
 
