@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd import shards
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory import rules
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.options import CLOUD_OPTIONS, LAB_OPTIONS
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab import definition
@@ -57,7 +59,7 @@ class ActionModule(ActionBase):
         values, given, findings, notes = self._resolve(raw, known, defaults, [*specs, "cloud"])
 
         findings += self._required(given, groups, specs, defaults, arguments)
-        findings += self._cross_host(values, given, groups, arguments, notes)
+        findings += [_located(finding, raw) for finding in self._cross_host(values, given, groups, arguments)]
         lines = rules.render(findings, hosts)
 
         result["changed"] = False
@@ -143,7 +145,7 @@ class ActionModule(ActionBase):
         return findings
 
     @staticmethod
-    def _cross_host(values: dict, given: dict, groups: dict, arguments: dict, notes: list[str]) -> list[rules.Finding]:
+    def _cross_host(values: dict, given: dict, groups: dict, arguments: dict) -> list[rules.Finding]:
         hosts = list(values)
         first = values[hosts[0]] if hosts else {}
         lab = first.get("lab_networks") if hosts and "lab_networks" in given[hosts[0]] else None  # else there is no lab
@@ -164,6 +166,13 @@ class ActionModule(ActionBase):
             findings += rules.check_label("cloud_name", first["cloud_name"])
         if "cloud_artifacts" in first:
             findings += rules.check_artifacts(first["cloud_artifacts"], arguments["artifacts"])
+        members = groups.get("etcd", [])
+        if members:
+            members_values = {host: values[host] for host in members}
+            findings += rules.check_same(members_values, "etcd_shards")
+            wanted = values[members[0]].get("etcd_shards")
+            messages = shards.validate_shards(wanted, members) if wanted is not None else []
+            findings += [rules.Finding(*message.split(": ", 1)) for message in messages]
         return findings
 
 
@@ -181,6 +190,13 @@ class _Lazy(dict):
             except AnsibleError:
                 return default
         return super().get(name, default)
+
+
+def _located(finding: rules.Finding, raw: dict[str, dict]) -> rules.Finding:
+    """Add the file and line of the variable that a finding is about."""
+    name = finding.subject.split(".", 1)[0]
+    variables = raw.get(finding.hosts[0] if finding.hosts else next(iter(raw), ""), {})
+    return finding if finding.where or name not in variables else replace(finding, where=_where(name, variables))
 
 
 def _check_lab(first: dict, values: dict) -> list[rules.Finding]:

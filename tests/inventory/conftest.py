@@ -36,9 +36,9 @@ def validate(tmp_path: Path) -> Callable[..., Outcome]:
         folder = tmp_path / "inventory"
         shutil.copytree(REPOSITORY / "inventories" / base, folder)
         if variables is not None:
-            (folder / "group_vars/all/zz_test.yml").write_text(yaml.safe_dump(variables))
+            (folder / "group_vars/all/zz_test.yml").write_text(yaml.safe_dump(variables, sort_keys=False))
         if hosts is not None:
-            (folder / "zz_test.yml").write_text(yaml.safe_dump(hosts))
+            (folder / "zz_test.yml").write_text(yaml.safe_dump(hosts, sort_keys=False))
         text = (folder / "hosts.yml").read_text()
         for old, new in replace:
             assert old in text, f"the test wants to change {old!r}, which is not in hosts.yml"
