@@ -9,6 +9,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import check, mirror_path
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils.replies import HostFailed, demand
 
 
 class ActionModule(ActionBase):
@@ -33,6 +34,8 @@ class ActionModule(ActionBase):
             return result | self._converge(arguments, task_vars)
         except CloudError as error:
             return result | {"failed": True, "msg": error.message, "hint": error.hint}
+        except HostFailed as error:
+            return result | error.reply
 
     def _converge(self, arguments: dict, task_vars: dict | None) -> dict:
         unknown = [name for name in arguments["names"] if name not in arguments["artifacts"]]
@@ -60,7 +63,4 @@ class ActionModule(ActionBase):
         return self._transfer_file(str(source), self._connection._shell.join_path(self._connection._shell.tmpdir, name))
 
     def _on_host(self, options: dict, task_vars: dict | None) -> dict:
-        reply = self._execute_module("honeycomb.cloud.artifacts", options, task_vars=task_vars, delete_remote_tmp=False)
-        if reply.get("failed"):
-            raise CloudError(reply.get("msg", "the host gave no reason"), reply.get("hint", ""))
-        return reply
+        return demand(self._execute_module("honeycomb.cloud.artifacts", options, task_vars=task_vars, delete_remote_tmp=False))

@@ -10,6 +10,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import authorities, x509
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils.replies import HostFailed, demand
 
 CERTIFICATE = {
     "name": {"type": "str", "required": True},
@@ -44,6 +45,8 @@ class ActionModule(ActionBase):
             return result | self._converge(arguments, task_vars)
         except CloudError as error:
             return result | {"failed": True, "msg": error.message, "hint": error.hint}
+        except HostFailed as error:
+            return result | error.reply
 
     def _converge(self, arguments: dict, task_vars: dict | None) -> dict:
         wanted = _wanted(arguments["certificates"], arguments["renew_days"])
@@ -57,12 +60,8 @@ class ActionModule(ActionBase):
             )
 
         def on_host(phase: str, **options: Any) -> dict:
-            reply = self._execute_module(
-                "honeycomb.cloud.certificates", {"directory": arguments["directory"], "phase": phase, **options}, task_vars=task_vars
-            )
-            if reply.get("failed"):
-                raise CloudError(reply.get("msg", "the host gave no reason"), reply.get("hint", ""))
-            return reply
+            options |= {"directory": arguments["directory"], "phase": phase}
+            return demand(self._execute_module("honeycomb.cloud.certificates", options, task_vars=task_vars))
 
         found = on_host("inspect", names=sorted(wanted))
         now = datetime.now(UTC)

@@ -97,6 +97,8 @@ def main() -> None:
             installed.prune(name, artifact["version"], module.params["keep"])
     except CloudError as error:
         module.fail_json(msg=error.message, hint=error.hint)
+    except OSError as error:
+        module.fail_json(msg=str(error), hint=f"Look at {module.params['root']} and its free space on the host.")
     module.exit_json(changed=True)
 
 

@@ -156,6 +156,8 @@ def main() -> None:
         store.protect(wanted["protect"])
     except CloudError as error:
         module.fail_json(msg=error.message, hint=error.hint)
+    except OSError as error:
+        module.fail_json(msg=str(error), hint=f"Look at {wanted['directory']} on the host; what was in place still is.")
     module.exit_json(changed=True)
 
 

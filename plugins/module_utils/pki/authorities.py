@@ -39,7 +39,8 @@ def missing(directory: str, names: list[str]) -> list[str]:
 def create(directory: str, names: list[str], cloud: str, days: int) -> None:
     """Create authorities; the key is written first, so that an interrupted run leaves a pair or a message, never a certificate alone."""
     base = Path(directory)
-    base.mkdir(parents=True, exist_ok=True, mode=0o700)
+    base.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    base.mkdir(exist_ok=True)
     base.chmod(0o700)
     for name in names:
         certificate, key = paths(directory, name)
