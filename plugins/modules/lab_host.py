@@ -60,7 +60,9 @@ options:
         description: Debian archive. The first one in the machine's own apt sources when not set.
         type: str
       extra_mirrors:
-        description: Further archives that the hosts may download from through the package cache. Those of the machine's apt sources always may.
+        description:
+          - Further archives that the hosts may download from through the package cache.
+          - They always may from those in the machine's apt sources.
         type: list
         elements: str
         default: []
@@ -92,7 +94,7 @@ options:
   state:
     description:
       - V(present) has the hosts' disks. V(started) also runs them, plugged into their networks and ready for ssh.
-      - V(stopped) shuts them down. V(absent) removes them; with the last host everything goes, and nothing of the lab stays on the machine but the cache.
+      - V(stopped) shuts them down. V(absent) removes them, and with the last one all that the lab has on the machine but the cache.
       - V(powered_off) kills them as a power failure does, without a goodbye; V(started) brings them back.
       - V(partitioned) takes them off their networks while they run and keep their carrier; V(healed) puts them back.
       - V(snapshotted) saves their disks as O(snapshot), V(restored) puts those back. Running hosts are stopped for it and started again.
@@ -194,7 +196,6 @@ image:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.call import perform
 

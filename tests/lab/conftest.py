@@ -88,11 +88,17 @@ class LabUnderTest:
         """What of this lab is on the machine, by kind, found without the code under test where that is possible."""
         links = json.loads(subprocess.run(["ip", "-json", "link"], capture_output=True, text=True, check=True).stdout)
         tables = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout.splitlines()
-        loops = subprocess.run(["losetup", "--list", "--noheadings", "--output", "BACK-FILE"], capture_output=True, text=True, check=True).stdout.splitlines()
+        loops = subprocess.run(
+            ["losetup", "--list", "--noheadings", "--output", "BACK-FILE"], capture_output=True, text=True, check=True
+        ).stdout.splitlines()
         registered = Path("/run/honeycomb-lab/machine.json")
         return {
             "mounts": [mount.target for mount in mounts() if str(self.state_dir) in mount.target or f"{self.name}-" in mount.target],
-            "interfaces": [link["ifname"] for link in links if link["ifname"].startswith(f"{self.name}-") or f"lab {self.name}:" in link.get("ifalias", "")],
+            "interfaces": [
+                link["ifname"]
+                for link in links
+                if link["ifname"].startswith(f"{self.name}-") or f"lab {self.name}:" in link.get("ifalias", "")
+            ],
             "tables": [table for table in tables if self.name in table],
             "cgroups": [str(path) for path in self._cgroup_roots()],
             "processes": [str(pid) for pid in self.processes()],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -33,8 +34,12 @@ def test_started_boots_hosts_ready_for_ansible_within_two_seconds(lab):
     result = lab.call("started", *HOSTS)
     assert result["changes"] == predicted
     assert started(result) == dict.fromkeys(HOSTS, "started")
-    # Measured 0.7-1.1 s on two idle cores; other work on the machine is what the rest is for.
-    assert max(host["boot_seconds"] for host in result["hosts"].values()) < 2.5
+    # Measured: 0.7 s of CPU time, 0.6-1.2 s by the clock. The clock only tells something on a machine that is not busy otherwise.
+    for host in HOSTS:
+        usage = next(Path("/sys/fs/cgroup").glob(f"**/honeycomb-hcdev/{host}/cpu.stat")).read_text(encoding="ascii")
+        assert int(usage.split()[1]) < 2_000_000, usage
+    if os.getloadavg()[0] < (os.cpu_count() or 1):
+        assert max(host["boot_seconds"] for host in result["hosts"].values()) < 2
     for host in HOSTS:
         assert lab.ssh(host, "hostname; python3 -c 'import apt; print(1)'") == f"{host}\n1"
         assert int(lab.ssh(host, "cat /proc/1/status | grep -c ^Name:")) == 1
@@ -83,7 +88,11 @@ def test_the_second_host_downloads_nothing(lab):
     asked = log.read_text(encoding="utf-8").splitlines()[before:]
     assert any("/hello_" in line for line in asked)
     assert not [line for line in asked if " miss " in line]
-    refused = lab.ssh("node1", "http_proxy=http://10.141.0.1:3142 python3 -c 'import urllib.request as u; u.urlopen(\"http://192.0.2.1/\")' 2>&1", check=False)
+    refused = lab.ssh(
+        "node1",
+        "http_proxy=http://10.141.0.1:3142 python3 -c 'import urllib.request as u; u.urlopen(\"http://192.0.2.1/\")' 2>&1",
+        check=False,
+    )
     assert "403" in refused
 
 
@@ -104,9 +113,9 @@ def test_partition_stops_a_network_and_only_that_one(lab):
 
 
 def test_power_off_gives_no_time_for_goodbyes_and_keeps_what_was_synced(lab):
-    unit = "[Service]\\nExecStart=/bin/sleep inf\\nExecStop=/bin/sh -c \"echo bye >/var/lib/honeycomb/bye; sync\"\\n"
+    unit = '[Service]\\nExecStart=/bin/sleep inf\\nExecStop=/bin/sh -c "echo bye >/var/lib/honeycomb/bye; sync"\\n'
     lab.ssh("node1", f"printf '{unit}' >/etc/systemd/system/polite.service && systemctl daemon-reload && systemctl start polite")
-    lab.ssh("node1", "python3 -c 'import os; f = open(\"/root/synced\", \"w\"); f.write(\"kept\"); f.flush(); os.fsync(f.fileno())'")
+    lab.ssh("node1", 'python3 -c \'import os; f = open("/root/synced", "w"); f.write("kept"); f.flush(); os.fsync(f.fileno())\'')
     assert lab.call("powered_off", "node1", check=True)["changes"] == ["cut the power of node1"]
     result = lab.call("powered_off", "node1")
     assert started(result) == {"control1": "started", "node1": "stopped"}
@@ -121,21 +130,27 @@ def test_power_off_gives_no_time_for_goodbyes_and_keeps_what_was_synced(lab):
     assert lab.ssh("node1", "cat /var/lib/honeycomb/bye") == "bye"
 
 
+LOOK = """cd /; ls etc/skel; cat etc/keep var/lib/etcd/db; stat -c '%u %a' var/lib/etcd/db
+getfattr --only-values -n user.note etc/keep 2>/dev/null; test -e etc/debian_version || echo deleted"""
+
+
 def test_a_snapshot_brings_back_the_whole_disk(lab):
-    look = "cd /; ls etc/skel; cat etc/keep var/lib/etcd/db; stat -c '%u %a' var/lib/etcd/db; getfattr --only-values -n user.note etc/keep 2>/dev/null; test -e etc/debian_version || echo deleted"
-    lab.ssh("node1", "apt-get install -y -q attr >/dev/null 2>&1; rm -rf /etc/skel /etc/debian_version; mkdir /etc/skel; touch /etc/skel/new")
-    lab.ssh("node1", "echo one >/etc/keep; setfattr -n user.note -v noted /etc/keep; echo data >/var/lib/etcd/db; chown 12 /var/lib/etcd/db; chmod 640 /var/lib/etcd/db")
-    before = lab.ssh("node1", look)
+    lab.ssh(
+        "node1", "apt-get install -y -q attr >/dev/null 2>&1; rm -rf /etc/skel /etc/debian_version; mkdir /etc/skel; touch /etc/skel/new"
+    )
+    lab.ssh("node1", "echo one >/etc/keep; setfattr -n user.note -v noted /etc/keep")
+    lab.ssh("node1", "echo data >/var/lib/etcd/db; chown 12 /var/lib/etcd/db; chmod 640 /var/lib/etcd/db")
+    before = lab.ssh("node1", LOOK)
     assert before.splitlines()[0] == "new"
     assert before.splitlines()[-1] == "noteddeleted"
     assert lab.call("snapshotted", "node1", snapshot="clean")["changes"] == ["save the disk of node1 as clean"]
     assert not lab.call("snapshotted", "node1", snapshot="clean")["changed"]
     lab.ssh("node1", "rm -rf /etc/skel /etc/keep /var/lib/etcd/db; mkdir -p /etc/skel/other; touch /etc/debian_version /var/lib/etcd/more")
-    assert lab.ssh("node1", look) != before
-    with pytest.raises(CloudError, match="host node1 has no snapshot never .has: clean"):
+    assert lab.ssh("node1", LOOK) != before
+    with pytest.raises(CloudError, match=r"host node1 has no snapshot never \(has: clean\)"):
         lab.call("restored", "node1", snapshot="never")
     lab.call("restored", "node1", snapshot="clean")
-    assert lab.ssh("node1", look) == before
+    assert lab.ssh("node1", LOOK) == before
     assert lab.ssh("node1", "ls /var/lib/etcd") == "db"
 
 
@@ -166,7 +181,8 @@ def kill_everything(lab) -> None:
 
 
 def test_a_lab_killed_from_outside_is_repaired(lab):
-    lab.ssh("control1", "echo kept >/root/before; sync; truncate -s 8M /var/lib/honeycomb/loop-of-hcdev; losetup -f --show /var/lib/honeycomb/loop-of-hcdev")
+    lab.ssh("control1", "echo kept >/root/before; sync; truncate -s 8M /var/lib/honeycomb/loop-of-hcdev")
+    lab.ssh("control1", "losetup -f --show /var/lib/honeycomb/loop-of-hcdev")
     kill_everything(lab)
     left = lab.leaves()
     assert {"mounts", "cgroups", "loops"} <= set(left)
@@ -185,6 +201,21 @@ def test_a_lab_killed_from_outside_is_repaired(lab):
     assert "loops" not in lab.leaves()
     assert lab.reaches("control1", "10.141.1.21")
     assert not lab.call("started", *HOSTS, "control2")["changed"]
+
+
+def test_a_damaged_record_and_a_call_that_died_are_no_obstacle(lab):
+    (lab.state_dir / "lab.json").write_text('{"lab": "hcd', encoding="ascii")
+    assert lab.call("started", *HOSTS)["changes"] == ["write the definition of lab hcdev"]
+    # The other call dies as soon as the host's systemd runs, long before sshd does.
+    lab.call("powered_off", "node1")
+    code = f"from conftest import LabUnderTest; LabUnderTest('hcdev', 141, 0).call('started', {', '.join(map(repr, HOSTS))})"
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent, start_new_session=True)
+    while not list(Path("/sys/fs/cgroup").glob("**/honeycomb-hcdev/node1/payload")):
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    lab.call("started", *HOSTS)
+    assert lab.ssh("node1", "hostname") == "node1"
 
 
 def test_a_changed_address_takes_effect_at_once(lab):
@@ -206,25 +237,37 @@ def test_absent_leaves_nothing_of_a_dead_lab(lab):
     assert not lab.call("absent")["changed"]
 
 
+INVENTORY = """
+all:
+  hosts:
+    control1: {lab_index: 11}
+  vars:
+    lab_name: hcdev
+    lab_minimum_memory_mb: 512
+    lab_minimum_disk_mb: 1024
+    lab_networks:
+      management: {cidr: 10.141.0.0/24, interface: mgmt0, nat: true}
+  children:
+    zone_b:
+      hosts:
+        control1:
+"""
+
+
 def test_the_playbooks_run_the_lab_from_the_inventory(lab, tmp_path):
     inventory = tmp_path / "hosts.yml"
-    inventory.write_text(
-        "all:\n  hosts:\n    control1: {lab_index: 11}\n  vars:\n    lab_name: hcdev\n    lab_minimum_memory_mb: 512\n    lab_minimum_disk_mb: 1024\n"
-        "    lab_networks:\n      management: {cidr: 10.141.0.0/24, interface: mgmt0, nat: true}\n"
-        "  children:\n    zone_b:\n      hosts:\n        control1:\n",
-        encoding="utf-8",
-    )
+    inventory.write_text(INVENTORY, encoding="utf-8")
 
     def play(book: str, *arguments: str) -> str:
         command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(inventory), f"playbooks/{book}.yml", *arguments]
         environment = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default", "ANSIBLE_NOCOLOR": "1"}
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        )
         output = process.communicate()[0]
         # Whoever ends the run ends its whole group; the hosts must not be in it.
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         assert process.returncode == 0, output
         return output
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 
 import pytest
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
@@ -54,8 +56,9 @@ def test_all_reasons_come_at_once(other):
 
 
 def test_a_network_of_the_machine(other):
-    routes = [line.split() for line in os.popen("ip -4 route show").read().splitlines()]
-    destination = next(route[0] for route in routes if route[0] != "default" and "/" in route[0])
+    routes = json.loads(subprocess.run(["ip", "-json", "-4", "route"], capture_output=True, text=True, check=True).stdout)
+    # Another lab's bridge would be named as that lab's.
+    destination = next(route["dst"] for route in routes if "/" in route["dst"] and "-" not in route["dev"])
     networks = {**other.networks(), "edge": {"cidr": destination, "interface": "edge0"}}
     assert f"overlaps the machine's route {destination}" in refused(other, "started", "control1", networks=networks)
 

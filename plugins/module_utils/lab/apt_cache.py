@@ -54,7 +54,7 @@ class Cache:
     @contextlib.contextmanager
     def lock(self, path: Path):
         number = int(hashlib.sha256(str(path).encode()).hexdigest(), 16) % LOCKS
-        with open(self.directory / "locks" / f"{number:02x}", "w", encoding="ascii") as handle:
+        with (self.directory / "locks" / f"{number:02x}").open("w", encoding="ascii") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
@@ -67,17 +67,18 @@ class Cache:
 
     def open_upstream(self, host: str, path: str, stored: Path):
         """The mirror's answer; with a stored file the mirror is asked whether that is still current."""
-        request = urllib.request.Request(f"{self.hosts[host]}://{host}{path}", headers={"User-Agent": "honeycomb-apt-cache"})
+        # The scheme is http or https (see main) and the host is one of the mirrors, whatever was asked.
+        request = urllib.request.Request(f"{self.hosts[host]}://{host}{path}", headers={"User-Agent": "honeycomb-apt-cache"})  # noqa: S310
         if stored.exists():
             with contextlib.suppress(OSError, ValueError):
                 for name, value in json.loads(stored.with_name(f"{stored.name}.validators").read_text(encoding="utf-8")).items():
                     request.add_header(name, value)
-        return urllib.request.urlopen(request, timeout=30)
+        return urllib.request.urlopen(request, timeout=30)  # noqa: S310
 
     def keep(self, temporary: Path, path: Path, headers) -> None:
         """Moves a complete download to its place. Validators follow the file: old ones with a new file only cost a download."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(temporary, path)
+        temporary.replace(path)
         validators = {}
         if headers.get("ETag"):
             validators["If-None-Match"] = headers["ETag"]
@@ -86,7 +87,7 @@ class Cache:
         if not is_immutable(str(path)):
             with tempfile.NamedTemporaryFile("w", dir=self.directory / "incoming", delete=False, encoding="utf-8") as handle:
                 json.dump(validators, handle)
-            os.replace(handle.name, path.with_name(f"{path.name}.validators"))
+            Path(handle.name).replace(path.with_name(f"{path.name}.validators"))
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -95,7 +96,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     cache: Cache
 
-    def do_GET(self):  # noqa: N802 (name given by http.server)
+    def do_GET(self):
         url = urllib.parse.urlsplit(self.path)
         if url.scheme != "http" or url.hostname is None:
             return self._refuse(400, "this is a proxy for http:// URLs")
@@ -110,7 +111,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self._fetch(url.netloc, target, stored)
         return self._serve(stored, "hit")
 
-    do_HEAD = do_GET  # noqa: N815
+    do_HEAD = do_GET
 
     def _fetch(self, host: str, target: str, stored: Path) -> None:
         try:
@@ -137,7 +138,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 os.fsync(incoming.fileno())
                 self.cache.keep(Path(incoming.name), stored, response.headers)
             else:
-                os.unlink(incoming.name)
+                Path(incoming.name).unlink()
                 self.close_connection = True
 
     def _relay(self, response, incoming, stored: Path) -> bool:
@@ -169,7 +170,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise OSError(f"the mirror broke off: {error!r}") from error
 
     def _serve(self, stored: Path, how: str) -> None:
-        with open(stored, "rb") as handle:
+        with stored.open("rb") as handle:
             details = os.fstat(handle.fileno())
             self.send_response(200)
             self._headers(str(details.st_size), email.utils.formatdate(details.st_mtime, usegmt=True), how)
@@ -220,14 +221,17 @@ def main() -> None:
     parser.add_argument("--fresh-seconds", type=float, default=3600, help="how long an index is served without asking the mirror")
     parser.add_argument("--port-file", type=Path, help="where to write the port once connections are accepted")
     options = parser.parse_args()
-    hosts = {urllib.parse.urlsplit(mirror).netloc: urllib.parse.urlsplit(mirror).scheme for mirror in options.mirror}
+    mirrors = [urllib.parse.urlsplit(mirror) for mirror in options.mirror]
+    if wrong := [mirror.geturl() for mirror in mirrors if mirror.scheme not in ("http", "https") or not mirror.netloc]:
+        parser.error(f"not a mirror: {', '.join(wrong)}")
+    hosts = {mirror.netloc: mirror.scheme for mirror in mirrors}
     Handler.cache = Cache(options.directory, hosts, options.fresh_seconds)
     address, _colon, port = options.listen.rpartition(":")
     server = Server((address, int(port)), Handler)
     if options.port_file:
         temporary = options.port_file.with_name(f".{options.port_file.name}")
         temporary.write_text(str(server.server_address[1]), encoding="ascii")
-        os.replace(temporary, options.port_file)
+        temporary.replace(options.port_file)
     signal.signal(signal.SIGTERM, lambda *_arguments: os._exit(0))
     server.serve_forever()
 

@@ -23,7 +23,14 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.definition imp
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.image import ImageStore, architecture, debian_mirror, machine_mirrors
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.locks import locked
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.plan import Plan, plan
-from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.runtime import Runtime, lab_from_record, lab_lock, recorded, sweep_lock, settle_environment
+from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.runtime import (
+    Runtime,
+    lab_from_record,
+    lab_lock,
+    recorded,
+    settle_environment,
+    sweep_lock,
+)
 
 NETWORK_OPTIONS = {"cidr": str, "interface": str, "nat": bool, "mtu": int}
 #: States that define hosts; the others only speak of hosts that were defined.
@@ -47,7 +54,7 @@ def perform(params: Mapping[str, Any], state_dir: Path, check: bool) -> dict[str
             networks = params["partition_networks"] or list(lab.networks)
             steps = plan(facts, selected, state, networks, params["snapshot"] or "", whole_lab=set(selected) >= set(lab.hosts))
             _refuse_steps(params, lab, steps, facts)
-            if steps.changes and not check:
+            if (steps.changes or steps.wait) and not check:
                 runtime.apply(steps, params["snapshot"] or "")
             hosts = {} if steps.remove_lab else runtime.report()
             result = {"changed": bool(steps.changes), "changes": steps.changes, "hosts": hosts, "warnings": []}
@@ -56,7 +63,9 @@ def perform(params: Mapping[str, Any], state_dir: Path, check: bool) -> dict[str
                 result["image"] = image.digest
                 old = [host for host, found in hosts.items() if found["image"] not in (None, image.digest)]
                 if old:
-                    result["warnings"].append(f"{', '.join(old)}: built on an older image; the lab must be removed and started again to get image {image.digest}")
+                    result["warnings"].append(
+                        f"{', '.join(old)}: built on an older image; the lab must be removed and started again to get image {image.digest}"
+                    )
                 if not check:
                     result["changes"] += [f"delete unused image {digest}" for digest in images.prune(image.digest)]
             return result
@@ -103,7 +112,9 @@ def _read(params: Mapping[str, Any], state_dir: Path) -> tuple[Lab, list[str], I
         if not hosts:
             reasons.append("no host is listed")
         reasons += reasons_against(lab)
-        reasons += foreign_overlaps(lab, network.routes(), {other: entry["networks"] for other, entry in machine.Register().labs().items() if other != name})
+        reasons += foreign_overlaps(
+            lab, network.routes(), {other: entry["networks"] for other, entry in machine.Register().labs().items() if other != name}
+        )
         images.mirror = mirror or debian_mirror(mirrors)
         image = Image(params["image"].get("suite") or "trixie", tuple(params["image"].get("packages") or ()), architecture())
     machine.refuse(f"lab {name} refused", reasons, "correct the lab's options: lab_name, lab_networks, and lab_index of the hosts")
@@ -132,9 +143,13 @@ def _refuse_steps(params: Mapping[str, Any], lab: Lab, steps: Plan, facts) -> No
     if params["state"] == "restored":
         for host in steps.restore:
             if params["snapshot"] not in facts.hosts[host].snapshots:
-                reasons.append(f"host {host} has no snapshot {params['snapshot']} (has: {', '.join(sorted(facts.hosts[host].snapshots)) or 'none'})")
+                reasons.append(
+                    f"host {host} has no snapshot {params['snapshot']} (has: {', '.join(sorted(facts.hosts[host].snapshots)) or 'none'})"
+                )
     if params["state"] in ("partitioned", "healed"):
-        reasons += [f"host {host} does not run, it is {found}" for host, found in steps.before.items() if found not in ("started", "partitioned")]
+        reasons += [
+            f"host {host} does not run, it is {found}" for host, found in steps.before.items() if found not in ("started", "partitioned")
+        ]
     new = [host for host in steps.start if facts.hosts[host].state not in ("started", "partitioned")]
     if new or steps.create:
         reasons += machine.lacking_room(lab, params["minimum_memory_mb"] if new else 0, params["minimum_disk_mb"])

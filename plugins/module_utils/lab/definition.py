@@ -209,7 +209,11 @@ def foreign_overlaps(lab: Lab, routes: list[tuple[str, str]], labs: dict[str, li
     reasons = []
     for network in lab.networks.values():
         for other, cidrs in labs.items():
-            reasons += [f"network {network.name} ({network.cidr}) overlaps {cidr} of lab {other}" for cidr in cidrs if network.cidr.overlaps(ipaddress.IPv4Network(cidr))]
+            reasons += [
+                f"network {network.name} ({network.cidr}) overlaps {cidr} of lab {other}"
+                for cidr in cidrs
+                if network.cidr.overlaps(ipaddress.IPv4Network(cidr))
+            ]
         for destination, device in routes:
             if device not in own and not _known(device, labs) and network.cidr.overlaps(ipaddress.IPv4Network(destination, strict=False)):
                 reasons.append(f"network {network.name} ({network.cidr}) overlaps the machine's route {destination} by {device}")

@@ -106,7 +106,9 @@ def restore(host_dir: Path, snapshot: Path) -> None:
 
 def loop_devices(host_dir: Path) -> list[str]:
     """Loop devices whose backing file is on this host's disk. They belong to the machine's kernel and outlive the container."""
-    listed = json.loads(run(["losetup", "--json", "--list", "--output", "NAME,BACK-INO,BACK-MAJ:MIN,BACK-FILE"], "list loop devices") or "{}")
+    listed = json.loads(
+        run(["losetup", "--json", "--list", "--output", "NAME,BACK-INO,BACK-MAJ:MIN,BACK-FILE"], "list loop devices") or "{}"
+    )
     # The kernel shows the path as the container saw it, and below the mount's own root once the container is gone:
     # so it is looked for in all these places, and the file's identity decides.
     places = [("/", host_dir / "root")]
@@ -149,15 +151,18 @@ def read_json(path: Path) -> dict:
 
 
 def write_json(path: Path, content: dict) -> None:
-    write_file(path, json.dumps(content, indent=1) + "\n", 0o600)
+    write_file(path, json.dumps(content, indent=1) + "\n", 0o600, durable=True)
 
 
-def write_file(path: Path, content: str, mode: int) -> None:
-    """Writes a file that appears complete, with its mode, or not at all."""
+def write_file(path: Path, content: str, mode: int, durable: bool = False) -> None:
+    """Writes a file that appears complete, with its mode, or not at all; a durable one also after a power cut."""
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
         handle.write(content)
         os.fchmod(handle.fileno(), mode)
-    os.replace(temporary, path)
+        if durable:
+            handle.flush()
+            os.fsync(handle.fileno())
+    temporary.replace(path)

@@ -50,8 +50,8 @@ def machine_id(lab: str, host: str) -> str:
     return uuid.uuid5(uuid.NAMESPACE_DNS, f"{host}.{lab}.honeycomb.cloud").hex
 
 
-def digest(content: str) -> str:
-    return hashlib.sha256(content.encode()).hexdigest()
+def digest(content: str | bytes) -> str:
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
 def known_hosts(lab: Lab, everyone: dict[str, Host]) -> str:
@@ -82,7 +82,11 @@ def machine_resolver() -> str:
             lines = Path(path).read_text(encoding="utf-8").splitlines()
         except OSError:
             continue
-        kept = [line for line in lines if line.startswith(("nameserver ", "search ", "options ")) and not line.startswith(("nameserver 127.", "nameserver ::1"))]
+        kept = [
+            line
+            for line in lines
+            if line.startswith(("nameserver ", "search ", "options ")) and not line.startswith(("nameserver 127.", "nameserver ::1"))
+        ]
         if any(line.startswith("nameserver ") for line in kept):
             return "\n".join([*kept, ""])
     return ""

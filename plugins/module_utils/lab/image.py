@@ -5,27 +5,38 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import platform
 import re
-import shutil
-import time
 import urllib.parse
 from pathlib import Path
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.lab import apt_cache
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.definition import IMAGE_RECIPE, Image
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.disk import remove_tree
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.locks import locked
-from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.processes import Cgroup, run, spawn, wait_empty
+from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.package_cache import PackageCache
+from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.processes import Cgroup, run, wait_empty
 
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 #: systemd, and what Ansible and the later layers expect of any Debian server.
-BASE_PACKAGES = ("systemd", "systemd-sysv", "dbus", "openssh-server", "python3", "python3-apt", "iproute2", "iputils-ping", "ca-certificates", "procps", "kmod")
+BASE_PACKAGES = (
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "openssh-server",
+    "python3",
+    "python3-apt",
+    "iproute2",
+    "iputils-ping",
+    "ca-certificates",
+    "procps",
+    "kmod",
+)
 LOOP_NODES = 64
 #: They read the kernel's command line and firmware, or mount the machine's debug files: nothing for a container, a third of its boot.
 MASKED_GENERATORS = ("debug", "getty", "gpt-auto", "hibernate-resume", "rc-local", "run", "ssh", "system-update", "tpm2")
+#: Roles that want one of these enable it.
+DISABLED_UNITS = ("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "fstrim.timer", "sshd-keygen.service")
 MASKED_UNITS = (
     "console-getty.service",
     "getty@.service",
@@ -55,7 +66,9 @@ def machine_mirrors(sources: Path = Path("/etc/apt")) -> list[str]:
         with contextlib.suppress(OSError):
             text = path.read_text(encoding="utf-8")
             if path.suffix == ".sources":
-                found += [url for line in re.findall(r"^URIs:(.*(?:\n[ \t].*)*)", text, re.MULTILINE | re.IGNORECASE) for url in line.split()]
+                found += [
+                    url for line in re.findall(r"^URIs:(.*(?:\n[ \t].*)*)", text, re.MULTILINE | re.IGNORECASE) for url in line.split()
+                ]
             elif path.suffix == ".list":
                 found += re.findall(r"^deb\s+(?:\[[^]]*\]\s+)?(\S+)", text, re.MULTILINE)
     resolved = []
@@ -102,7 +115,7 @@ class ImageStore:
 
     def is_claimed(self, image: Image, lab: str, state_dir: Path) -> bool:
         link = self.directory / image.digest / "users" / lab
-        return link.is_symlink() and os.readlink(link) == str(state_dir)
+        return link.is_symlink() and link.readlink() == state_dir
 
     def claim(self, image: Image, lab: str, state_dir: Path) -> None:
         """Builds the image if there is none, and notes that the lab's hosts stand on it, so that nobody prunes it."""
@@ -157,11 +170,23 @@ class ImageStore:
 
     def _fill(self, image: Image, partial: Path, cgroup: Cgroup) -> None:
         root = partial / "root"
-        proxy = self._own_cache(partial, cgroup)
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "http_proxy": proxy, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+        # A lab's own cache is bound to a bridge that may not be there yet.
+        cache = PackageCache(partial, self.cache_dir, self.mirrors, "127.0.0.1:0", cgroup)
+        proxy = f"http://127.0.0.1:{cache.start(timeout=15)}"
+        environment = {
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "http_proxy": proxy,
+            "LC_ALL": "C.UTF-8",
+            "DEBIAN_FRONTEND": "noninteractive",
+        }
         packages = ",".join(sorted({*BASE_PACKAGES, *image.packages}))
         command = ["unshare", "--mount", "--propagation", "private", "debootstrap", "--variant=minbase", f"--arch={image.architecture}"]
-        run([*command, f"--include={packages}", image.suite, str(root), plain(self.mirror)], f"build the {image.suite} image", cgroup=cgroup, environment=environment)
+        run(
+            [*command, f"--include={packages}", image.suite, str(root), plain(self.mirror)],
+            f"build the {image.suite} image",
+            cgroup=cgroup,
+            environment=environment,
+        )
         for path, content in image_files(image, plain(self.mirror)).items():
             target = root / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -175,8 +200,7 @@ class ImageStore:
             path.symlink_to("/dev/null")
         inside = ["unshare", "--mount", "--propagation", "private", "chroot", str(root)]
         scripts = {
-            "choose the image's services": "systemctl enable systemd-networkd.service && systemctl disable apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer"
-            " fstrim.timer sshd-keygen.service",
+            "choose the image's services": f"systemctl enable systemd-networkd.service && systemctl disable {' '.join(DISABLED_UNITS)}",
             # With the package lists in the image, hosts need not fetch and parse them one by one.
             "fetch the image's package lists": f"apt-get -o Acquire::http::Proxy={proxy} update && apt-get clean && apt-cache gencaches",
             # Says that nothing in /etc and /var needs an update after a change of /usr: otherwise each first boot rebuilds caches.
@@ -184,33 +208,6 @@ class ImageStore:
         }
         for purpose, script in scripts.items():
             run([*inside, "/bin/sh", "-ec", script], purpose, cgroup=cgroup, environment=environment)
-
-    def _own_cache(self, partial: Path, cgroup: Cgroup) -> str:
-        """Starts a package cache for the build alone, as a lab's cache is bound to a bridge that may not exist yet."""
-        program, port = partial / "apt_cache.py", partial / "port"
-        program.write_text(cache_source(), encoding="utf-8")
-        spawn(cache_command(program, "127.0.0.1:0", self.cache_dir, self.mirrors, port), cgroup, partial / "apt_cache.log")
-        deadline = time.monotonic() + 15
-        while not port.exists():
-            if time.monotonic() > deadline:
-                log = (partial / "apt_cache.log").read_text(encoding="utf-8", errors="replace")
-                raise CloudError("the package cache for the image did not start within 15 s", log[-500:])
-            time.sleep(0.02)
-        return f"http://127.0.0.1:{port.read_text(encoding='ascii')}"
-
-
-def cache_source() -> str:
-    """Source text of apt_cache.py, also when this code runs out of a zip file as Ansible's modules do."""
-    source = apt_cache.__loader__.get_source(apt_cache.__name__)
-    # Ansible's loader of collections returns bytes.
-    return source.decode() if isinstance(source, bytes) else source
-
-
-def cache_command(program: Path, listen: str, cache_dir: Path, mirrors: list[str], port_file: Path) -> list[str]:
-    python = shutil.which("python3", path="/usr/bin:/bin") or shutil.which("python3") or "python3"
-    command = [python, str(program), "--listen", listen, "--directory", str(cache_dir / "apt"), "--port-file", str(port_file)]
-    hosts = sorted({"://".join((url.split("://")[0], urllib.parse.urlsplit(url).netloc)) for url in mirrors})
-    return [*command, *(f"--mirror={host}" for host in hosts)]
 
 
 def image_files(image: Image, mirror: str) -> dict[str, str]:

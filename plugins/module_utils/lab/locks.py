@@ -34,6 +34,6 @@ def locked(path: Path) -> Iterator[None]:
 
 def _is_current(descriptor: int, path: Path) -> bool:
     try:
-        return os.fstat(descriptor).st_ino == os.stat(path).st_ino
+        return os.fstat(descriptor).st_ino == path.stat().st_ino
     except FileNotFoundError:
         return False

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 from dataclasses import dataclass
+from pathlib import Path
 
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.definition import Host, Lab
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.processes import run
 
@@ -40,7 +40,9 @@ def links() -> dict[str, Link]:
             master=item.get("master", ""),
             mtu=item.get("mtu", 0),
             up="UP" in item.get("flags", []),
-            addresses=frozenset(f"{address['local']}/{address['prefixlen']}" for address in item.get("addr_info", []) if address["family"] == "inet"),
+            addresses=frozenset(
+                f"{address['local']}/{address['prefixlen']}" for address in item.get("addr_info", []) if address["family"] == "inet"
+            ),
         )
     return found
 
@@ -60,7 +62,10 @@ def owned(lab: str, found: dict[str, Link]) -> list[str]:
     """Interfaces on the machine that belong to the lab, whatever was written down about it."""
     bridges = {link.name for link in found.values() if link.alias.startswith(alias(lab, ""))}
     # A host's port gets its alias a moment after it was made; until then its name and kind tell.
-    return sorted(bridges | {link.name for link in found.values() if link.name.startswith(f"{lab}-") and link.kind == "veth" and link.name.count("-") == 2})
+    return sorted(
+        bridges
+        | {link.name for link in found.values() if link.name.startswith(f"{lab}-") and link.kind == "veth" and link.name.count("-") == 2}
+    )
 
 
 def bridge_differences(lab: Lab, found: dict[str, Link]) -> list[str]:
@@ -103,32 +108,38 @@ def plug(lab: Lab, hosts: list[tuple[Host, list[str]]]) -> None:
     for host, networks in hosts:
         for name in networks:
             network = lab.networks[name]
-            port = lab.ports(host)[name]
-            lines.append(f"link set {port} mtu {network.mtu} alias '{alias(lab.name, f'{host.name} {network.interface}')}' master {network.bridge(lab.name)} up")
+            label = alias(lab.name, f"{host.name} {network.interface}")
+            lines.append(f"link set {lab.ports(host)[name]} mtu {network.mtu} alias '{label}' master {network.bridge(lab.name)} up")
     _batch(lines, "plug hosts into their networks")
 
 
 def unplug(lab: Lab, hosts: list[tuple[Host, list[str]]]) -> None:
     """Takes hosts' ports out of the bridges. The host keeps its carrier, as behind a switch that lost its own uplink."""
-    _batch([f"link set {lab.ports(host)[name]} nomaster" for host, networks in hosts for name in networks], "unplug hosts from their networks")
+    _batch(
+        [f"link set {lab.ports(host)[name]} nomaster" for host, networks in hosts for name in networks], "unplug hosts from their networks"
+    )
 
 
 def unplugged(lab: Lab, host: Host, found: dict[str, Link]) -> frozenset[str]:
     """Networks of which the host's port is not in the bridge, or not up."""
     ports = lab.ports(host)
     return frozenset(
-        name for name, port in ports.items() if port not in found or found[port].master != lab.networks[name].bridge(lab.name) or not found[port].up
+        name
+        for name, port in ports.items()
+        if port not in found or found[port].master != lab.networks[name].bridge(lab.name) or not found[port].up
     )
 
 
 def delete_links(names: list[str]) -> None:
     for name in names:
-        # A port vanishes by itself when the other end's namespace is torn down, so it may be gone by now.
-        if os.path.exists(f"/sys/class/net/{name}"):
-            with contextlib.suppress(Exception):
+        present = Path("/sys/class/net", name)
+        if present.exists():
+            try:
                 run(["ip", "link", "delete", name], f"delete interface {name}")
-            if os.path.exists(f"/sys/class/net/{name}"):
-                run(["ip", "link", "delete", name], f"delete interface {name}")
+            except CloudError:
+                # A port vanishes by itself when the other end's namespace is torn down, also in this moment.
+                if present.exists():
+                    raise
 
 
 def _batch(lines: list[str], purpose: str) -> None:

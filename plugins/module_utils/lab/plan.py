@@ -13,13 +13,14 @@ STATES = ("present", "started", "stopped", "absent", "powered_off", "partitioned
 
 @dataclass(frozen=True)
 class HostFacts:
-    """One host as found. A host that is not running but has ``remains`` was killed from outside."""
+    """One host as found. One that is not running but has ``remains`` was killed from outside; one not ``ready`` still boots."""
 
     created: bool = False
     running: bool = False
+    ready: bool = True
     unplugged: frozenset[str] = frozenset()
     remains: tuple[str, ...] = ()
-    changed_definition: bool = False
+    rewired: bool = False
     snapshots: frozenset[str] = frozenset()
 
     @property
@@ -56,6 +57,7 @@ class Plan:
     save: list[str] = field(default_factory=list)
     restore: list[str] = field(default_factory=list)
     start: list[str] = field(default_factory=list)
+    wait: list[str] = field(default_factory=list)
     unplug: dict[str, list[str]] = field(default_factory=dict)
     plug: dict[str, list[str]] = field(default_factory=dict)
     clear_machine: bool = False
@@ -105,11 +107,13 @@ def _present(steps: Plan, name: str, found: HostFacts, networks: list[str], snap
 
 
 def _started(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
-    if found.running and found.changed_definition:
+    if found.running and found.rewired:
         steps.stop.append(name)
         steps.changes.append(f"stop {name}: its networks changed")
     elif found.running:
         _plug(steps, name, sorted(found.unplugged))
+        if not found.ready:
+            steps.wait.append(name)
         return "started"
     elif found.remains:
         _clean(steps, name, found)

@@ -54,7 +54,9 @@ def hierarchies() -> list[Path]:
     unified = [Path(mount.target) for mount in found if mount.fstype == "cgroup2"]
     legacy = [Path(mount.target) for mount in found if mount.fstype == "cgroup" and "name=systemd" in mount.options.split(",")]
     if not unified:
-        raise CloudError("no cgroup2 file system is mounted on this machine, hosts need one", "mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified")
+        raise CloudError(
+            "no cgroup2 file system is mounted on this machine, hosts need one", "mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified"
+        )
     return [unified[0], *legacy[:1]]
 
 
@@ -128,21 +130,20 @@ class Cgroup:
         for directory in self.directories:
             if directory.exists():
                 for path, _directories, _files in os.walk(directory, topdown=False):
-                    _remove_directory(path)
+                    _remove_directory(Path(path))
 
 
-def _remove_directory(path: str) -> None:
+def _remove_directory(directory: Path) -> None:
     # The kernel needs a moment after the last process is gone.
-    for _attempt in range(100):
+    for attempt in range(100):
         try:
-            os.rmdir(path)
+            directory.rmdir()
         except FileNotFoundError:
             return
         except OSError:
+            if attempt == 99:
+                raise
             time.sleep(0.02)
-        else:
-            return
-    os.rmdir(path)
 
 
 def wait_empty(cgroups: list[Cgroup], timeout: float) -> list[Cgroup]:
@@ -185,20 +186,22 @@ def _become(command: list[str], cgroup: Cgroup, log: Path, environment: dict[str
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 1)
         os.dup2(1, 2)
-        for descriptor in map(int, os.listdir("/proc/self/fd")):
+        for descriptor in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
             if descriptor > 2 and descriptor != keep:
                 with contextlib.suppress(OSError):
                     os.close(descriptor)
         for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
-        os.execvpe(command[0], command, environment if environment is not None else dict(os.environ))
+        os.execvpe(command[0], command, environment if environment is not None else dict(os.environ))  # noqa: S606
     except OSError as error:
         os.write(2, f"{command[0]}: {error}\n".encode())
     finally:
         os._exit(127)
 
 
-def run(command: list[str], purpose: str, stdin: str | None = None, cgroup: Cgroup | None = None, environment: dict[str, str] | None = None) -> str:
+def run(
+    command: list[str], purpose: str, stdin: str | None = None, cgroup: Cgroup | None = None, environment: dict[str, str] | None = None
+) -> str:
     """Runs a command to its end and returns its output.
 
     :raises CloudError: when it fails; the message has the purpose and the command's last lines

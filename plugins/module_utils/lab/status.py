@@ -49,7 +49,7 @@ def disk_mib(directory: Path) -> int:
     for path, _directories, names in os.walk(directory):
         for name in names:
             try:
-                details = os.lstat(os.path.join(path, name))
+                details = Path(path, name).lstat()
             except FileNotFoundError:
                 continue
             if details.st_ino not in seen:
