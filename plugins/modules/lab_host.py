@@ -22,7 +22,6 @@ attributes:
   diff_mode:
     description: Shows the state of each host before and after.
     support: full
-extends_documentation_fragment: []
 options:
   lab:
     description:

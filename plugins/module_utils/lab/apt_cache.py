@@ -46,6 +46,11 @@ class Cache:
         self.fresh_seconds = fresh_seconds
         (directory / "locks").mkdir(parents=True, exist_ok=True)
         (directory / "incoming").mkdir(parents=True, exist_ok=True)
+        for path in (directory / "incoming").iterdir():
+            # Left by a cache that was killed; a download in progress was written to a moment ago.
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > 3600:
+                    path.unlink()
 
     def path(self, host: str, path: str) -> Path:
         parts = [part for part in urllib.parse.unquote(path).split("/") if part not in ("", ".", "..")]
