@@ -1,0 +1,138 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""One host's members, one per shard: what is on disk, who answers, and the steps that keep quorum."""
+
+from __future__ import annotations
+
+import re
+import ssl
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd.client import Member, Refused
+
+POLL = 0.2  # seconds between two looks at something that is awaited
+
+
+@dataclass(frozen=True)
+class Host:
+    """This host in all shards. ``members``: address by name of every etcd host, this one included."""
+
+    name: str
+    members: dict[str, str]
+    context: ssl.SSLContext
+    config: Path = Path("/etc/etcd")
+    data: Path = Path("/var/lib/etcd")
+
+    @property
+    def address(self) -> str:
+        """Return this host's address."""
+        return self.members[self.name]
+
+    @property
+    def others(self) -> dict[str, str]:
+        """Return the other etcd hosts."""
+        return {name: address for name, address in self.members.items() if name != self.name}
+
+    def has_data(self, shard: str) -> bool:
+        """Tell whether this host holds a member's data of the shard."""
+        return (self.data / shard / "member").is_dir()
+
+    def configured(self) -> dict[str, int]:
+        """Return the client port of every shard that this host was configured for, by name."""
+        found = {}
+        for path in sorted(self.config.glob("*.env")):
+            port = re.search(r"^ETCD_LISTEN_CLIENT_URLS=https://\S+:(\d+)$", path.read_text(), re.MULTILINE)
+            if port:
+                found[path.stem] = int(port[1])
+        return found
+
+    def member(self, port: int, address: str | None = None, timeout: float = 5.0) -> Member:
+        """Return a client of one member, by default this host's."""
+        return Member(address or self.address, port, self.context, timeout)
+
+    def healthy_others(self, port: int) -> dict[str, str]:
+        """Return why another member of the shard is not healthy, by name; an empty text for a healthy one."""
+        reasons = {}
+        for name, address in self.others.items():
+            with self.member(port, address, timeout=2.0) as member:
+                good, reason = member.healthy()
+                reasons[name] = "" if good else reason or "it has no quorum"
+        return reasons
+
+    def cluster(self, port: int) -> tuple[str, list[dict]] | None:
+        """Return the name of another member that answers and its list of members; None when nobody answers."""
+        for name, address in self.others.items():
+            with self.member(port, address, timeout=2.0) as member:
+                try:
+                    return name, member.members()
+                except CloudError:
+                    continue
+        return None
+
+
+def quorum(voters: int) -> int:
+    """Return how many of the voters must be healthy."""
+    return voters // 2 + 1
+
+
+def may_go(shard: str, name: str, others: dict[str, str], healthy_now: bool, voters: int) -> None:
+    """Raise CloudError when taking this member away would cost a quorum that exists.
+
+    ``others``: why each other member is not healthy, an empty text for a healthy one. ``voters``: members with a vote, this one included.
+    """
+    healthy = [other for other, reason in others.items() if not reason]
+    if healthy_now and len(healthy) < quorum(voters):
+        sick = "; ".join(f"{other}: {reason}" for other, reason in others.items() if reason)
+        raise CloudError(
+            f"etcd shard {shard}: {name} must not stop now, {len(healthy)} of the other members are healthy,"
+            f" {quorum(voters)} are needed ({sick})",
+            "Bring the others back first: systemctl status etcd@" + shard + " there; then run again.",
+        )
+
+
+def own_entries(members: list[dict], name: str, peer_url: str) -> list[dict]:
+    """Return the entries of a member list that stand for this host, also half-added ones that have no name yet."""
+    return [member for member in members if member["name"] == name or peer_url in member["peer_urls"]]
+
+
+def initial_cluster(members: list[dict], name: str, peer_url: str) -> str:
+    """Return ETCD_INITIAL_CLUSTER for a host that joins a live cluster."""
+    rest = [member for member in members if member["name"] and member["name"] != name]
+    return ",".join([*(f"{member['name']}={url}" for member in rest for url in member["peer_urls"]), f"{name}={peer_url}"])
+
+
+def promote(member: Member, member_id: str, shard: str, timeout: float) -> None:
+    """Give a learner its vote as soon as it has caught up. Raises CloudError with the last refusal."""
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            member.member_promote(member_id)
+        except Refused as error:
+            if "in sync" not in error.message and "only promote a learner" in error.message:
+                return  # it has its vote already
+            if time.monotonic() > end:
+                raise CloudError(
+                    f"etcd shard {shard}: the new member {member_id} did not catch up in {timeout:.0f} s; last answer: {error.message}",
+                    "Run again: it continues where it stopped. A slow disk or network on this host is the usual reason.",
+                ) from error
+            time.sleep(POLL)
+        else:
+            return
+
+
+def await_health(member: Member, shard: str, timeout: float) -> None:
+    """Wait until this member answers a linearizable read. Raises CloudError with the last state seen."""
+    end = time.monotonic() + timeout
+    while True:
+        good, reason = member.healthy()
+        if good:
+            return
+        if time.monotonic() > end:
+            raise CloudError(
+                f"etcd shard {shard}: {member.url} was awaited for {timeout:.0f} s; last state: {reason or 'no quorum'}",
+                f"journalctl -u etcd@{shard} on this host and on the other members says why.",
+            )
+        time.sleep(POLL)

@@ -1,0 +1,104 @@
+#!/usr/bin/python
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: certificate_info
+short_description: Read the certificates of a host
+author: The honeycomb.cloud maintainers (@honeycomb-cloud)
+version_added: 0.1.0
+description:
+  - Tells what the certificates in some directories say, when they end, and whether their private keys belong to them. Changes nothing.
+options:
+  directories:
+    description: Directories whose files C(*.crt) are read; not those below them. One that does not exist has no certificates.
+    type: list
+    elements: path
+    default: [/etc/honeycomb/pki]
+attributes:
+  check_mode:
+    description: Changes nothing.
+    support: full
+  diff_mode:
+    description: Changes nothing.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Read the host's certificates
+  honeycomb.cloud.certificate_info:
+"""
+
+RETURN = r"""
+certificates:
+  description: One entry per file, soonest end first.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    path:
+      description: Path of the file.
+      type: str
+    name:
+      description: Name of the file without its ending.
+      type: str
+    kind:
+      description: V(service), V(authority) or V(unreadable).
+      type: str
+    subject:
+      description: Subject, as RFC 4514 writes it.
+      type: str
+    names:
+      description: DNS names and IP addresses that it is valid for.
+      type: list
+      elements: str
+    usages:
+      description: V(server), V(client) or both.
+      type: list
+      elements: str
+    issuer:
+      description: Subject of the authority that signed it.
+      type: str
+    not_after:
+      description: End of its validity, ISO 8601 in UTC.
+      type: str
+    days_left:
+      description: Whole days until then, negative when it expired.
+      type: int
+    notes:
+      description: What is wrong with it.
+      type: list
+      elements: str
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import report
+except ImportError:
+    report = None
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={"directories": {"type": "list", "elements": "path", "default": ["/etc/honeycomb/pki"]}},
+        supports_check_mode=True,
+    )
+    directories = [directory for directory in module.params["directories"] if Path(directory).is_dir()]
+    if not directories:
+        module.exit_json(changed=False, certificates=[])
+    if report is None:
+        module.fail_json(
+            msg=missing_required_lib("cryptography"), hint="Role hosts installs the package python3-cryptography: run playbooks/hosts.yml."
+        )
+    module.exit_json(changed=False, certificates=report.read(directories, datetime.now(UTC)))
+
+
+if __name__ == "__main__":
+    main()
