@@ -42,7 +42,7 @@ cert-report: setup ## List every certificate with the day it expires
 
 .PHONY: lab-status
 lab-status: setup ## Show the lab's hosts
-	@ansible-playbook playbooks/lab.yml --extra-vars lab_state=status $(ARGS)
+	@PYTHONPATH=collections python -m ansible_collections.honeycomb.cloud.plugins.module_utils.lab.status --state-dir $(LAB_STATE)
 
 .PHONY: lab-shell
 lab-shell: setup ## Open a shell on a lab host: make lab-shell HOST=control1
