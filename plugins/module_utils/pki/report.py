@@ -14,8 +14,8 @@ from cryptography import x509 as cx509
 def read(directories: list[str], now: datetime) -> list[dict]:
     """Return every NAME.crt of the directories (not below them), soonest end first.
 
-    Each has path, name, kind (service, authority or unreadable), subject, names, usages, issuer, not_after (ISO 8601, UTC), days_left (whole,
-    negative when expired) and notes: what is wrong with it. A directory that does not exist has no certificates.
+    Each has path, name, kind (service, authority or unreadable), subject, names, usages, issuer, not_after (ISO 8601, UTC), days_left
+    (whole days, negative when expired) and notes: what is wrong with it. A directory that does not exist has no certificates.
     """
     found = [entry(path, now) for directory in directories for path in sorted(Path(directory).glob("*.crt"))]
     return sorted(found, key=lambda certificate: (certificate["not_after"], certificate["path"]))
