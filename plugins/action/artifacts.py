@@ -63,4 +63,4 @@ class ActionModule(ActionBase):
         return self._transfer_file(str(source), self._connection._shell.join_path(self._connection._shell.tmpdir, name))
 
     def _on_host(self, options: dict, task_vars: dict | None) -> dict:
-        return demand(self._execute_module("honeycomb.cloud.artifacts", options, task_vars=task_vars, delete_remote_tmp=False))
+        return demand(self._execute_module("honeycomb.cloud.artifacts", options, task_vars=task_vars))
