@@ -143,6 +143,9 @@ def render(protocol: str, port_words: list[str], networks: list | None, comment:
         return [f"{what} {verdict}"]
     lines = []
     for version, keyword in ((4, "ip"), (6, "ip6")):
+        if any(network.version == version and network.prefixlen == 0 for network in networks):
+            lines.append(f"meta nfproto ipv{version} {what} {verdict}")
+            continue
         sources = [host_or_network(network) for network in ipaddress.collapse_addresses(n for n in networks if n.version == version)]
         if sources:
             lines.append(f"{keyword} saddr {words(sources)} {what} {verdict}")

@@ -24,6 +24,7 @@ def rules(*given, **options) -> list[str]:
         ({"port": "30000-32767", "protocol": "udp", "from": ["node1"]}, "ip saddr 10.0.0.21 udp dport 30000-32767 accept"),
         ({"protocol": "vrrp", "from": ["etcd"]}, "ip saddr { 10.0.0.11, 10.0.0.12 } meta l4proto 112 accept"),
         ({"port": 53, "from": ["2001:db8::/64"]}, "ip6 saddr 2001:db8::/64 tcp dport 53 accept"),
+        ({"port": 9, "from": ["0.0.0.0/0", "etcd"]}, "meta nfproto ipv4 tcp dport 9 accept"),
         ({"port": 1, "comment": 'say "x"'}, "tcp dport 1 accept comment \"say 'x'\""),
     ],
 )
