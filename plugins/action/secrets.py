@@ -47,12 +47,12 @@ class ActionModule(ActionBase):
         existing = self._read(path) if raw.strip() else {}
         new = secrets.plan(existing, wanted)
         if new and (is_encrypted(raw) or b"!vault" in raw):
-            names = ", ".join(f"{secret['name']} ({secrets.KINDS[secret['kind']]}; size {secret['size']})" for secret in new)
+            names = ", ".join(f"{secret['name']} ({secret['kind']}, size {secret['size']})" for secret in new)
             raise CloudError(
                 f"{path} is encrypted and lacks: {names}",
                 f"Add them by: ansible-vault edit {path}. They are not written in plain text beside what you encrypted.",
             )
-        made = {secret["name"]: secrets.generate(secret["kind"], secret["size"]) for secret in new}
+        made = {str(secret["name"]): secrets.generate(secret["kind"], secret["size"]) for secret in new}
         exposed = bool(raw) and path.stat().st_mode & 0o777 != store.PRIVATE
         if (new or exposed) and not self._task.check_mode:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -79,6 +79,6 @@ class ActionModule(ActionBase):
             raise CloudError(
                 f"{path} is not valid YAML", f"Look at it: ansible-vault view {path}, or an editor when it is not encrypted."
             ) from None
-        if not isinstance(existing, dict):
+        if not isinstance(existing or {}, dict):
             raise CloudError(f"{path}: expected names and values, found another kind of YAML", "One secret a line, as NAME: VALUE.")
-        return dict(existing)
+        return dict(existing or {})
