@@ -40,8 +40,8 @@ def settle(host_dir: Path) -> None:
     disk, old = host_dir / "disk", host_dir / "disk.old"
     if old.exists() and not disk.exists():
         old.rename(disk)
-    remove_tree(old)
-    remove_tree(host_dir / "disk.new")
+    for leftover in (old, host_dir / "disk.new", host_dir / ".new-disk.new"):
+        remove_tree(leftover)
 
 
 def mount(host_dir: Path, image_root: Path) -> Path:

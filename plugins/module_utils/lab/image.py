@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import platform
 import re
 import urllib.parse
@@ -130,6 +131,9 @@ class ImageStore:
                 link.symlink_to(state_dir)
 
     def release(self, lab: str) -> None:
+        """Forgets a lab, and ends a build whose builder was killed."""
+        with contextlib.suppress(BlockingIOError), locked(self.cache_dir / "lab" / "images.lock", wait=False):
+            self._sweep()
         for link in self.directory.glob(f"*/users/{lab}"):
             link.unlink(missing_ok=True)
 
@@ -137,6 +141,7 @@ class ImageStore:
         """Removes images that are not ``keep`` and on which no existing lab stands; returns their digests."""
         removed = []
         with locked(self.cache_dir / "lab" / "images.lock"):
+            self._sweep()
             for entry in self.directory.iterdir():
                 used = any(link.exists() for link in (entry / "users").glob("*"))
                 if entry.name != keep and not used:
@@ -146,11 +151,8 @@ class ImageStore:
 
     def _build(self, image: Image) -> None:
         """About a minute. The caller holds the images' lock."""
-        cgroup = Cgroup(f"honeycomb-image-{image.digest}")
-        # Whoever holds the lock is the only builder, so what is there was left by one that was killed.
-        self._end(cgroup)
-        for stale in self.directory.glob(".new-*"):
-            remove_tree(stale)
+        cgroup = self._cgroup()
+        self._sweep()
         partial = self.directory / f".new-{image.digest}"
         (partial / "root").mkdir(parents=True)
         cgroup.make()
@@ -159,14 +161,20 @@ class ImageStore:
             remove_tree(self.directory / image.digest)
             partial.rename(self.directory / image.digest)
         finally:
-            self._end(cgroup)
-            remove_tree(partial)
+            self._sweep()
 
-    @staticmethod
-    def _end(cgroup: Cgroup) -> None:
+    def _cgroup(self) -> Cgroup:
+        """Of the processes that build an image in this store; one build runs at a time."""
+        return Cgroup(f"honeycomb-image-{hashlib.sha256(str(self.directory).encode()).hexdigest()[:8]}")
+
+    def _sweep(self) -> None:
+        """Ends and deletes a build. The caller holds the lock, so it is the caller's own, or its builder was killed."""
+        cgroup = self._cgroup()
         cgroup.kill()
         wait_empty([cgroup], 10)
         cgroup.remove()
+        for partial in self.directory.glob(".new-*"):
+            remove_tree(partial)
 
     def _fill(self, image: Image, partial: Path, cgroup: Cgroup) -> None:
         root = partial / "root"

@@ -12,8 +12,10 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, wait: bool = True) -> Iterator[None]:
     """Holds the lock file ``path``. The kernel frees it when the process dies, whatever it dies of.
+
+    Without ``wait`` a lock that somebody else holds raises BlockingIOError.
 
     The file may be deleted by its holder (a lab that is removed leaves nothing), so a waiter looks whether it got the current one.
     """
@@ -24,7 +26,7 @@ def locked(path: Path) -> Iterator[None]:
         except FileNotFoundError:
             continue
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_current(descriptor, path):
                 yield
                 return
