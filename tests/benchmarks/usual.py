@@ -30,7 +30,7 @@ class Dumper(yaml.SafeDumper):
         return True
 
 
-Dumper.add_representer(Unsafe, lambda dumper, data: dumper.represent_scalar("!unsafe", str(data)))
+Dumper.add_representer(Unsafe, lambda dumper, data: dumper.represent_scalar("!unsafe", str(data), style='"'))
 
 
 def recorded_services(log: Path) -> dict[str, dict[str, dict]]:
@@ -48,6 +48,9 @@ def recorded_services(log: Path) -> dict[str, dict[str, dict]]:
         while name in known:
             name += "+"
         known[name] = {key: arguments[key] for key in ("name", "sysctl", *PARTS)}
+        for item in arguments["directories"] + arguments["files"]:
+            if isinstance(item["mode"], int):  # the module has read it by now
+                item["mode"] = f"{item['mode']:04o}"
     return services
 
 
@@ -81,7 +84,7 @@ def write(services: dict[str, dict[str, dict]], folder: Path) -> tuple[Path, Pat
 
 def _unsafe(value: Any) -> Any:
     if isinstance(value, str):
-        return Unsafe(value)
+        return Unsafe(value) if "{" in value else value
     if isinstance(value, list):
         return [_unsafe(item) for item in value]
     if isinstance(value, dict):
