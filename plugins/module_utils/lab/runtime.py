@@ -275,6 +275,10 @@ class Runtime:
         directory, host = self.lab.host_dir(name), self.lab.hosts[name]
         disk.settle(directory)
         disk.detach_loops(disk.loop_devices(directory))
+        with contextlib.suppress(FileNotFoundError):
+            # systemd-nspawn's lock on the directory it boots from, which a killed one leaves behind.
+            details = (directory / "root").stat()
+            Path("/run/systemd/nspawn/locks", f"inode-{details.st_dev}:{details.st_ino}").unlink(missing_ok=True)
         disk.unmount_below(directory)
         network.delete_links(list(self.lab.ports(host).values()))
         for path in self._nspawn_leftovers(name):
