@@ -20,13 +20,19 @@ help: ## List the targets
 .PHONY: setup
 setup: $(VENV)/.complete ## Install the control machine's Python packages into .venv
 
+# Two makes at a time must not install into one folder, therefore the lock; the second finds the work done.
 $(VENV)/.complete: requirements.txt
+	@mkdir -p .cache && flock .cache/setup.lock $(MAKE) --no-print-directory install
+
+.PHONY: install
+install:
+	@if [ -e $(VENV)/.complete ] && [ ! requirements.txt -nt $(VENV)/.complete ]; then exit 0; fi
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends python3-venv >/dev/null; }
 	@echo "Installing the pinned Python packages into $(VENV) (about a minute, once)"
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
-	@touch $@
+	@$(VENV)/bin/pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@touch $(VENV)/.complete
 
 .PHONY: cloud
 cloud: setup ## Boot the lab and roll the whole cloud out on it; again: changes nothing
