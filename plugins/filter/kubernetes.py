@@ -26,6 +26,8 @@ def _plainly(function: Callable) -> Callable:
 
 def kubeconfig(user: str, server: str, authority: str, certificate: str, key: str, cluster: str = "cloud") -> str:
     """Return a kubeconfig that holds no secret: it names the files (absolute paths) of the authority, the certificate and the key."""
+    # Plain texts, because Ansible's own kinds of text say where they come from, and YAML's writer takes none of them.
+    user, server, authority, certificate, key, cluster = (str(value) for value in (user, server, authority, certificate, key, cluster))
     return yaml.safe_dump(
         {
             "apiVersion": "v1",

@@ -117,13 +117,13 @@ class Converge:
         return any(modified(path, set(self.params["rewritten"])) > started for path in paths)
 
     def _without_data(self, shard: str, options: dict) -> None:
-        live = self.here.cluster(options["client_port"])
-        if live:
-            self._join(shard, options, live)
-        elif shard in self.params["bootstrap"]:
+        # First, because a new cluster has a quorum, and answers, before its last members have started.
+        if shard in self.params["bootstrap"]:
             cluster = ",".join(f"{name}=https://{address}:{options['peer_port']}" for name, address in self.here.members.items())
             self._write_initial(shard, "new", cluster)
             self._start(shard, f"bootstrap shard {shard}")
+        elif live := self.here.cluster(options["client_port"]):
+            self._join(shard, options, live)
         else:
             raise CloudError(
                 f"etcd shard {shard}: {self.here.name} has no data of it, and no other member answers,"
@@ -159,8 +159,8 @@ class Converge:
         url = self._peer_url(options)
         with self.here.member(options["client_port"], self.here.members[through], timeout=30.0) as member:
             for entry in members.own_entries(known, self.here.name, url):
-                member.member_remove(entry["id"])
-            own = member.member_add(url)
+                members.patiently(lambda entry=entry: member.member_remove(entry["id"]), shard, self.params["timeout"])
+            own = members.patiently(lambda: member.member_add(url), shard, self.params["timeout"])
             self._write_initial(shard, "existing", members.initial_cluster(member.members(), self.here.name, url))
             self._control("start", shard)
             members.promote(member, own, shard, self.params["timeout"])

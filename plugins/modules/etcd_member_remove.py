@@ -53,6 +53,9 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd import member
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd.arguments import COMMON, host
 
 
+TIMEOUT = 60.0  # seconds that a cluster may call itself unhealthy before a removal
+
+
 def gate(here: members.Host, shard: str, port: int, remove: str) -> tuple[list[dict], int]:
     """Return the entries to remove and how many members stay. Raises CloudError when they could not go on without it."""
     with here.member(port) as member:
@@ -83,7 +86,7 @@ def main() -> None:
             for entry in entries:
                 if not module.check_mode:
                     with here.member(wanted[shard]["client_port"], timeout=30.0) as member:
-                        member.member_remove(entry["id"])
+                        members.patiently(lambda m=member, e=entry: m.member_remove(e["id"]), shard, TIMEOUT)
                 changes.append(f"remove {remove} from shard {shard}, {stay} members stay")
     except CloudError as error:
         module.fail_json(msg=error.message, hint=error.hint, changed=bool(changes), changes=changes)

@@ -7,12 +7,15 @@ from __future__ import annotations
 import re
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd.client import Member, Refused
 
+T = TypeVar("T")
 POLL = 0.2  # seconds between two looks at something that is awaited
 
 
@@ -102,6 +105,27 @@ def initial_cluster(members: list[dict], name: str, peer_url: str) -> str:
     """Return ETCD_INITIAL_CLUSTER for a host that joins a live cluster."""
     rest = [member for member in members if member["name"] and member["name"] != name]
     return ",".join([*(f"{member['name']}={url}" for member in rest for url in member["peer_urls"]), f"{name}={peer_url}"])
+
+
+def patiently(change: Callable[[], T], shard: str, timeout: float) -> T:
+    """Change the members of a cluster, again while it calls itself unhealthy. Raises CloudError with the last refusal.
+
+    etcd refuses for some seconds after a member came or went, until it has seen all others connected for five seconds
+    (HealthInterval in server/etcdserver).
+    """
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            return change()
+        except Refused as error:
+            if "unhealthy cluster" not in error.message:
+                raise
+            if time.monotonic() > end:
+                raise CloudError(
+                    f"etcd shard {shard}: its members could not be changed in {timeout:.0f} s; last answer: {error.message}",
+                    f"Is etcd@{shard} running on all other members? Run again when it is: it continues where it stopped.",
+                ) from error
+            time.sleep(POLL)
 
 
 def promote(member: Member, member_id: str, shard: str, timeout: float) -> None:

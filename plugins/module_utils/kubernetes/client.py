@@ -1,0 +1,157 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A client of one cluster by the kubernetes library's dynamic client; its failures in the words of an operator."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+
+try:
+    import kubernetes
+    import urllib3
+    from kubernetes import dynamic
+
+    MISSING = ""
+except ImportError:
+    MISSING = traceback.format_exc()
+
+POLL = 0.3  # seconds between two looks at something that is awaited
+REQUEST = 15  # seconds that one request may take
+
+
+class Cluster:
+    """The cluster of a kubeconfig. ``timeout``: seconds that anything may be awaited."""
+
+    def __init__(self, kubeconfig: str, timeout: float):
+        if MISSING:
+            raise CloudError("The Python library kubernetes is missing", "make setup installs it on the control machine.")
+        self.timeout = timeout
+        self.kubeconfig = kubeconfig
+        try:
+            configuration = kubernetes.client.Configuration()
+            kubernetes.config.load_kube_config(kubeconfig, client_configuration=configuration)
+        except (OSError, kubernetes.config.ConfigException) as error:
+            raise CloudError(
+                f"The kubeconfig {kubeconfig} cannot be used: {error}", "playbooks/kubernetes.yml writes the administrator's."
+            ) from error
+        configuration.retries = False
+        self._dynamic = self._ask(lambda: dynamic.DynamicClient(kubernetes.client.ApiClient(configuration)), "discover the API")
+
+    def _ask(self, request: Callable[[], Any], doing: str) -> Any:
+        """Send a request, again while nobody answers. Raises CloudError with the API's own words."""
+        end = time.monotonic() + self.timeout
+        while True:
+            try:
+                return request()
+            except dynamic.exceptions.ResourceNotFoundError as error:
+                raise CloudError(f"Could not {doing}: {error}", "This version of Kubernetes does not serve it.") from error
+            except kubernetes.client.ApiException as error:
+                # 5xx: an API server that loses its etcd member or its way; the next answer comes from another.
+                if (error.status or 0) < 500 or time.monotonic() > end:
+                    raise CloudError(
+                        f"Could not {doing}: HTTP {error.status}: {(error.body or error.reason or '')[:500]}",
+                        f"kubectl --kubeconfig {self.kubeconfig} asks the same API.",
+                    ) from error
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                if time.monotonic() > end:
+                    raise CloudError(
+                        f"Could not {doing}: no answer in {self.timeout:.0f} s; last: {error}",
+                        "Is the virtual address up (ip address on the load balancers) and is HAProxy running?",
+                    ) from error
+            time.sleep(POLL)
+
+    def _resource(self, body: dict) -> Any:
+        return self._ask(
+            lambda: self._dynamic.resources.get(api_version=body["apiVersion"], kind=body["kind"]), f"find the resource of {body['kind']}"
+        )
+
+    def get(self, body: dict) -> dict | None:
+        """Return the live object that ``body`` names, None when there is none."""
+        resource, metadata = self._resource(body), body["metadata"]
+
+        def look() -> dict | None:
+            try:
+                return resource.get(name=metadata["name"], namespace=metadata.get("namespace"), _request_timeout=REQUEST).to_dict()
+            except dynamic.exceptions.NotFoundError:
+                return None
+
+        return self._ask(look, f"read {body['kind']} {metadata['name']}")
+
+    def create(self, body: dict) -> dict:
+        """Create an object, read it back and return it. An object that is there already, from a request without an answer, will do."""
+        resource, metadata = self._resource(body), body["metadata"]
+
+        def make() -> None:
+            try:
+                resource.create(body=body, namespace=metadata.get("namespace"), _request_timeout=REQUEST)
+            except dynamic.exceptions.ConflictError:
+                return
+
+        self._ask(make, f"create {body['kind']} {metadata['name']}")
+        found = self.get(body)
+        if found is None:
+            raise CloudError(f"{body['kind']} {metadata['name']} was created and cannot be read back", "Do the API servers share one etcd?")
+        return found
+
+    def ensure_namespace(self, name: str, labels: dict[str, str], check: bool) -> list[str]:
+        """Create a namespace of ours and wait for its service account, without which no pod is admitted; returns the changes.
+
+        Raises CloudError when a namespace of that name is somebody else's.
+        """
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+        found = self.get(body)
+        if found is not None and not labels.items() <= (found["metadata"].get("labels") or {}).items():
+            raise CloudError(f"Namespace {name} exists and lacks the labels {labels}", "It is somebody else's: take another name.")
+        if found is None and not check:
+            self.create(body)
+        if not check:
+            account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}}
+            self._await(lambda: self.get(account) is not None, f"the service account of namespace {name}, which a controller manager makes")
+        return [] if found else [f"create namespace {name}"]
+
+    def remove_labelled(self, label: str, scoped: list[dict], check: bool) -> list[str]:
+        """Remove the namespaces with a label, with all in them, and the cluster-wide objects of the kinds of ``scoped`` that have it.
+
+        Waits until all are gone; returns the changes.
+        """
+        kinds = [*scoped, {"apiVersion": "v1", "kind": "Namespace"}]
+        changes, gone = [], []
+        for kind in kinds:
+            resource = self._resource(kind)
+            listing = self._ask(lambda r=resource: r.get(label_selector=label, _request_timeout=REQUEST), f"list {kind['kind']}s")
+            for item in listing.items:
+                changes.append(f"remove {kind['kind']} {item.metadata.name}")
+                gone.append({**kind, "metadata": {"name": item.metadata.name}})
+        if check:
+            return changes
+        for body in gone:
+            self._delete(body)
+        for body in gone:
+            name = f"{body['kind']} {body['metadata']['name']}"
+            self._await(lambda b=body: self.get(b) is None, f"the end of {name}, which a controller manager empties")
+        return changes
+
+    def _delete(self, body: dict) -> None:
+        resource, metadata = self._resource(body), body["metadata"]
+
+        def remove() -> None:
+            try:
+                resource.delete(name=metadata["name"], namespace=metadata.get("namespace"), _request_timeout=REQUEST)
+            except dynamic.exceptions.NotFoundError:
+                return
+
+        self._ask(remove, f"remove {body['kind']} {metadata['name']}")
+
+    def _await(self, done: Callable[[], bool], what: str) -> None:
+        end = time.monotonic() + self.timeout
+        while not done():
+            if time.monotonic() > end:
+                raise CloudError(
+                    f"Waited {self.timeout:.0f} s for {what}", "journalctl -u kube-controller-manager on the control hosts says why."
+                )
+            time.sleep(POLL)
