@@ -72,7 +72,6 @@ outcomes:
 """
 
 import http.client
-import socket
 import ssl
 from urllib.parse import urlsplit
 
@@ -101,7 +100,7 @@ def attempt(url: str, ca: str, certificate: str | None, key: str | None) -> tupl
     except (ConnectionResetError, BrokenPipeError, http.client.RemoteDisconnected) as error:
         # With TLS 1.3 a client learns that its certificate was refused only when it reads the answer.
         return "refused", f"connection closed after the handshake: {type(error).__name__}"
-    except (OSError, socket.timeout, http.client.HTTPException) as error:
+    except (TimeoutError, OSError, http.client.HTTPException) as error:
         return "unanswered", str(error) or type(error).__name__
     finally:
         connection.close()

@@ -52,7 +52,6 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import Clou
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd import members
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd.arguments import COMMON, host
 
-
 TIMEOUT = 60.0  # seconds that a cluster may call itself unhealthy before a removal
 
 
