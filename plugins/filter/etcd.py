@@ -4,7 +4,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd import shards
+
+
+def bootstrappable(value: dict, hosts: list[str], hostvars: Mapping) -> list[str]:
+    """Return the shards of ``value`` that may start as new clusters. A host that this run did not ask has no ``etcd_state``."""
+    return shards.bootstrappable(value, [hostvars[host].get("etcd_state") for host in hosts])
 
 
 class FilterModule:
@@ -13,7 +20,7 @@ class FilterModule:
     def filters(self) -> dict:
         """Return the filters by name."""
         return {
-            "etcd_bootstrappable": shards.bootstrappable,
+            "etcd_bootstrappable": bootstrappable,
             "etcd_default_endpoints": lambda value, addresses: shards.endpoints(value, addresses)[shards.default_shard(value)],
             "etcd_endpoints": shards.endpoints,
             "etcd_placement": shards.placement,

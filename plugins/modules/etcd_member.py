@@ -218,7 +218,7 @@ class Converge:
         if self.check:
             return
         text = f"ETCD_INITIAL_CLUSTER_STATE={state}\nETCD_INITIAL_CLUSTER={cluster}\n"
-        # Read once, when the member has no data; a file of its own, so that it never causes a restart.
+        # Read while there is no data, and removed by the unit when it has joined; a file of its own, so that it causes no restart.
         Path(self.here.config / f"{shard}.initial").write_text(text)
 
 

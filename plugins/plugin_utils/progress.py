@@ -29,8 +29,9 @@ _MAX_LINES = 40
 
 
 def layer_of(play_name: str) -> str:
-    """``"etcd: Run one cluster per shard"`` belongs to layer ``etcd``; a name without a colon is its own layer."""
-    return play_name.split(":", 1)[0].strip() or "play"
+    """``"Etcd: Run one cluster per shard"`` belongs to layer ``etcd``; a name without a colon is its own layer."""
+    layer, colon, _ = play_name.partition(":")
+    return (layer.strip().lower() if colon else layer.strip()) or "play"
 
 
 def task_title(task_name: str) -> str:

@@ -44,7 +44,8 @@ def playbook(path: str, *arguments: str) -> Run:
         timeout=900,
         check=False,
     )
-    changed = json.loads(stats.read_text())["changed"] if stats.exists() else {}
+    hosts = json.loads(stats.read_text())["hosts"] if stats.exists() else {}
+    changed = {name: counts["changed"] for name, counts in hosts.items()}
     return Run(process.returncode, process.stdout, changed)
 
 
@@ -73,9 +74,20 @@ def variables() -> dict:
 
 
 def lab(state: str, *hosts: str) -> None:
-    """Brings lab hosts to a state (``powered_off``, ``started``, ``partitioned``, ``healed``); fails loudly when that does not work."""
+    """Brings lab hosts to a state (``powered_off``, ``started``, ``partitioned``, ``healed``); all of them when none is named.
+
+    Fails loudly when that does not work.
+    """
     run = playbook("playbooks/lab.yml", "--extra-vars", json.dumps({"lab_state": state, "lab_hosts": list(hosts)}))
     assert run.code == 0, run.output
+
+
+@pytest.fixture
+def whole_again():
+    """A host that a drill took away and, because it failed, did not bring back, is back for the next one."""
+    yield
+    for state in ("started", "healed"):
+        lab(state)
 
 
 def on_host(variables: dict, host: str, command: str) -> str:

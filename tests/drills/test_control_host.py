@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from conftest import Probe, lab, on_host, playbook
 
 
@@ -13,6 +14,7 @@ def holder_of_the_vip(variables: dict) -> str:
     return holders[0]
 
 
+@pytest.mark.usefixtures("whole_again")
 def test_power_loss_of_control3(variables, api):
     with Probe(lambda: api.core().list_namespace(_request_timeout=2)) as probe:
         lab("powered_off", "control3")
@@ -30,6 +32,7 @@ def test_power_loss_of_control3(variables, api):
     assert not any(again.changed.values()), again.output
 
 
+@pytest.mark.usefixtures("whole_again")
 def test_takeover_of_the_vip_when_its_holder_loses_power(variables, api):
     holder = holder_of_the_vip(variables)
     with Probe(lambda: api.core().get_api_resources(_request_timeout=1)) as probe:
@@ -51,9 +54,12 @@ def holder_of_the_vip_among_the_others(variables: dict, lost: str) -> str:
     return holders[0]
 
 
+@pytest.mark.usefixtures("whole_again")
 def test_a_member_that_lost_its_disk_is_healed_with_quorum_kept(variables, api):
     with Probe(lambda: api.core().list_namespace(_request_timeout=2)) as probe:
-        on_host(variables, "control2", "systemctl stop etcd@pods && rm -rf /var/lib/etcd/pods")
+        on_host(variables, "control2", "systemctl stop etcd@pods && rm -rf /var/lib/etcd/pods/member")
+        # As at a reboot: it must not come back from nothing, as a member that has forgotten what it promised.
+        assert "inactive" in on_host(variables, "control2", "systemctl start etcd@pods; systemctl is-active etcd@pods || true")
         healed = playbook("site.yml")
         assert healed.code == 0, healed.output
     assert healed.changed["control2"] >= 1
@@ -61,3 +67,25 @@ def test_a_member_that_lost_its_disk_is_healed_with_quorum_kept(variables, api):
     assert on_host(variables, "control2", "systemctl is-active etcd@pods").strip() == "active"
     again = playbook("site.yml")
     assert not any(again.changed.values()), again.output
+
+
+@pytest.mark.usefixtures("whole_again")
+def test_a_member_whose_data_is_broken_is_replaced(variables, api):
+    # Nothing in it is readable any more, so that it fails at every start.
+    on_host(variables, "control1", "systemctl stop etcd@events && find /var/lib/etcd/events/member -type f -exec truncate --size=0 {} +")
+    replaced = playbook("playbooks/etcd_member.yml", "-e", "etcd_member=control1", "-e", "etcd_action=replace")
+    assert replaced.code == 0, replaced.output
+    assert on_host(variables, "control1", "systemctl is-active etcd@events").strip() == "active"
+    assert on_host(variables, "control1", "ls -d /var/lib/etcd/events/removed-*"), "old data is set aside, not deleted"
+    api.core().list_event_for_all_namespaces(_request_timeout=10)
+
+
+def test_a_replacement_that_would_cost_the_quorum_is_refused(variables):
+    on_host(variables, "control3", "systemctl stop etcd@nodes")
+    try:
+        refused = playbook("playbooks/etcd_member.yml", "-e", "etcd_member=control1", "-e", "etcd_action=replace")
+    finally:
+        on_host(variables, "control3", "systemctl start etcd@nodes")
+    assert refused.code != 0
+    assert "etcd shard nodes: control1 must not be removed" in refused.output
+    assert not any(refused.changed.values()), refused.output

@@ -34,7 +34,7 @@ def test_times(seconds, short, clock):
 
 
 def test_names():
-    assert text.layer_of("etcd: Run one cluster") == "etcd"
+    assert text.layer_of("Etcd: Run one cluster") == "etcd"
     assert text.layer_of("all") == "all"
     assert text.layer_of("") == "play"
     assert text.task_title("etcd : Write the units") == "Write the units"
