@@ -99,7 +99,8 @@ def main() -> None:
     if messages:
         module.fail_json(
             msg="\n".join(messages),
-            hint="--etcd-servers-overrides and --encryption-provider-config of the API servers decide this; playbooks/kubernetes.yml sets them.",
+            hint="--etcd-servers-overrides and --encryption-provider-config of the API servers decide this;"
+            " playbooks/kubernetes.yml sets them.",
             found=summary,
         )
     module.exit_json(changed=False, found=summary)
