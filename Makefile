@@ -71,8 +71,8 @@ lint: setup ## Check style and documentation
 	tests/tools/timed "antsibull-changelog" antsibull-changelog lint
 
 .PHONY: unit
-unit: setup ## Run the unit tests and the bad-input tests
-	tests/tools/timed "unit tests" pytest -q tests/unit tests/inventory
+unit: setup ## Run the unit tests, the bad-input tests and the tests of the built collection
+	tests/tools/timed "unit tests" pytest -q tests/unit tests/inventory tests/package
 
 .PHONY: lab-test
 lab-test: setup ## Test the lab itself: boot, power loss, partition, snapshot, repair

@@ -40,7 +40,7 @@ class ActionModule(ActionBase):
     def _converge(self, arguments: dict, task_vars: dict | None) -> dict:
         unknown = [name for name in arguments["names"] if name not in arguments["artifacts"]]
         if unknown:
-            raise CloudError(f"cloud_artifacts has no {', '.join(unknown)}", "Add a version, a url and a sha256: see docs/artifacts.md.")
+            raise CloudError(f"cloud_artifacts has no {', '.join(unknown)}", "Add a version, a url and a sha256: see docs/versions.md.")
         for name in arguments["names"]:
             check(name, arguments["artifacts"][name])
         wanted = {name: {key: arguments["artifacts"][name][key] for key in ("version", "sha256")} for name in arguments["names"]}

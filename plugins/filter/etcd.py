@@ -22,7 +22,5 @@ class FilterModule:
         return {
             "etcd_bootstrappable": bootstrappable,
             "etcd_default_endpoints": lambda value, addresses: shards.endpoints(value, addresses)[shards.default_shard(value)],
-            "etcd_endpoints": shards.endpoints,
-            "etcd_placement": shards.placement,
             "etcd_servers_overrides": shards.servers_overrides,
         }

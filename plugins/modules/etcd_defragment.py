@@ -78,7 +78,8 @@ def main() -> None:
                 leads = before["leader"] == before["member_id"]
                 if leads != module.params["leaders"] or before["db_size"] - before["db_size_in_use"] < module.params["unused_bytes"]:
                     continue
-                members.may_go(shard, here.name, here.healthy_others(options["client_port"]), member.healthy()[0], len(here.members))
+                if here.others:  # a cluster of one has no quorum to keep
+                    members.may_go(shard, here.name, here.healthy_others(options["client_port"]), member.healthy()[0], len(here.members))
                 if module.check_mode:
                     changes.append(f"defragment shard {shard}: {mebibytes(before['db_size'] - before['db_size_in_use'])} are unused")
                     continue

@@ -186,7 +186,8 @@ class Converge:
     def _restart(self, shard: str, port: int) -> None:
         with self.here.member(port) as member:
             healthy = member.healthy()[0]
-        members.may_go(shard, self.here.name, self.here.healthy_others(port), healthy, len(self.here.members))
+        if self.here.others:  # a cluster of one has no quorum to keep
+            members.may_go(shard, self.here.name, self.here.healthy_others(port), healthy, len(self.here.members))
         self.changes.append(f"restart {unit(shard)}")
         if self.check:
             return

@@ -21,7 +21,7 @@ TIMEOUT = 60  # seconds without a byte
 
 def check(name: str, artifact: object) -> None:
     """Raise CloudError unless an entry of the manifest has what every use of it needs."""
-    hint = "An artifact has a version, a url and a sha256: see docs/artifacts.md."
+    hint = "An artifact has a version, a url and a sha256: see docs/versions.md."
     entry = artifact if isinstance(artifact, dict) else {}
     lacking = [key for key in ("version", "url", "sha256") if not entry.get(key)]
     if lacking:

@@ -44,6 +44,8 @@ def _names_and_ports(shards: dict) -> list[str]:
         unknown = sorted(set(shard) - {*PORTS, "quota_bytes", "resources"})
         if unknown:
             messages.append(f"etcd_shards.{name}: unknown {', '.join(unknown)}")
+        if not isinstance(shard.get("resources") or [], list):
+            messages.append(f"etcd_shards.{name}.resources: expected a list of resources, found {shard['resources']!r}")
         for key in PORTS:
             port = shard.get(key)
             if not isinstance(port, int) or isinstance(port, bool) or not 0 < port < 65536:
@@ -88,7 +90,8 @@ def _placement(shards: dict) -> list[str]:
 
 
 def _pairs(shards: dict) -> list[tuple[str, str]]:
-    return [(name, str(resource)) for name, shard in shards.items() if isinstance(shard, dict) for resource in shard.get("resources") or []]
+    lists = {name: shard.get("resources") for name, shard in shards.items() if isinstance(shard, dict)}
+    return [(name, str(resource)) for name, listed in lists.items() if isinstance(listed, list) for resource in listed]
 
 
 def default_shard(shards: dict) -> str:
@@ -130,7 +133,7 @@ def misplaced(shards: dict, shard: str, count: Callable[[str], int]) -> dict[str
     def objects(name: str) -> int:
         return sum(count(prefix) for prefix in resources.RESOURCES[name].prefixes)
 
-    foreign = [name for name in resources.RESOURCES if wanted[name] != shard or shard not in shards]
+    foreign = [name for name in resources.RESOURCES if wanted[name] != shard]
     if default:
         return {name: number for name in foreign if (number := objects(name))}
     surplus = count(resources.ROOT) - sum(objects(name) for name in resources.RESOURCES if name not in foreign)

@@ -11,11 +11,12 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import Clou
 
 OLDEST, NEWEST = (1, 20), (1, 34)
 
-# Flags that do not exist in every supported version: (component, flag) -> (first version, last version, why we set it).
-FLAGS: dict[tuple[str, str], tuple[tuple[int, int], tuple[int, int], str]] = {
-    ("kube-apiserver", "encryption-provider-config-automatic-reload"): ((1, 26), NEWEST, "a new key needs no restart"),
-    ("kube-controller-manager", "port"): (OLDEST, (1, 23), "0 closes the port without TLS, which these versions open by default"),
-    ("kube-scheduler", "port"): (OLDEST, (1, 23), "0 closes the port without TLS, which these versions open by default"),
+# Flags that do not exist in every supported version: (component, flag) -> (first version, last version).
+FLAGS: dict[tuple[str, str], tuple[tuple[int, int], tuple[int, int]]] = {
+    ("kube-apiserver", "encryption-provider-config-automatic-reload"): ((1, 26), NEWEST),
+    # 0 closes the port without TLS, which these versions open by default.
+    ("kube-controller-manager", "port"): (OLDEST, (1, 23)),
+    ("kube-scheduler", "port"): (OLDEST, (1, 23)),
 }
 # Flags that an operator's old notes may hold, and the last version that knows them.
 REMOVED: dict[tuple[str, str], tuple[int, int]] = {
@@ -68,7 +69,7 @@ def arguments(options: dict, component: str, version: str, extra: dict | None = 
     found = parse(version)
     for flag in extra or {}:
         last = REMOVED.get((component, flag))
-        first, final, _ = FLAGS.get((component, flag), (OLDEST, last or NEWEST, ""))
+        first, final = FLAGS.get((component, flag), (OLDEST, last or NEWEST))
         if not first <= found <= final:
             raise CloudError(
                 f"{component} {version} has no flag --{flag}: it exists from {text(first)} to {text(final)}",

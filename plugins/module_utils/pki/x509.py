@@ -223,6 +223,8 @@ def why_issue(wanted: dict, current: dict, authority: x509.Certificate | None, r
             [wanted[key]] if isinstance(wanted[key], str) else wanted[key]
         ):
             return f"{key} was {found[key]}, wanted is {wanted[key]}"
+    if certificate.not_valid_after_utc <= now:
+        return f"it expired on {certificate.not_valid_after_utc:%Y-%m-%d}"
     left = (certificate.not_valid_after_utc - now).days
     # A certificate cannot outlive its authority, so near the authority's end renewing would not help and would be done in every run.
     if left < renew_days and certificate.not_valid_after_utc < authority.not_valid_after_utc:

@@ -1,0 +1,153 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The collection as others get it: built, installed far from this checkout, and used by its full names."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PLAYBOOKS = sorted(path.stem for path in (REPOSITORY / "playbooks").glob("*.yml"))
+MODULES = sorted(path.stem for path in (REPOSITORY / "plugins/modules").glob("*.py"))
+
+
+class Elsewhere:
+    """A folder that knows nothing of the checkout: own home, own configuration, own collections."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.collection = folder / "collections/ansible_collections/honeycomb/cloud"
+        (folder / "ansible.cfg").write_text("[defaults]\n")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "HONEYCOMB_", "PYTHON"))}
+        self.environment = inherited | {
+            "HOME": str(folder),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"),
+            "NO_COLOR": "1",
+        }
+
+    def run(self, *command: str, code: int = 0) -> str:
+        """Run a command here; returns what it printed. Fails when it ends with another exit status than ``code``."""
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == code, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory):
+    """The collection as a file."""
+    there = Elsewhere(tmp_path_factory.mktemp("build"))
+    there.run("ansible-galaxy", "collection", "build", "--output-path", str(there.folder), str(REPOSITORY))
+    (built,) = there.folder.glob("*.tar.gz")
+    return built
+
+
+@pytest.fixture(scope="session")
+def installed(archive, tmp_path_factory):
+    """A folder in which the collection is installed."""
+    there = Elsewhere(tmp_path_factory.mktemp("installed"))
+    there.run("ansible-galaxy", "collection", "install", "--offline", str(archive))
+    return there
+
+
+def test_archive_holds_what_is_used_and_nothing_else(archive):
+    with tarfile.open(archive) as packed:
+        names = {name.rstrip("/") for name in packed.getnames()}
+    top = {name.split("/")[0] for name in names}
+    assert top == {
+        *("FILES.json", "MANIFEST.json", "CONTRIBUTING.md", "LICENSE", "README.md", "requirements.txt", "requirements.yml", "site.yml"),
+        *("changelogs", "docs", "inventories", "meta", "playbooks", "plugins", "roles"),
+    }
+    assert sorted(name for name in names if re.search(r"__pycache__|\.pyc$|/\.", name)) == []
+    assert {f"plugins/modules/{name}.py" for name in MODULES} <= names
+
+
+def test_every_module_is_documented_under_its_full_name(installed):
+    names = [f"honeycomb.cloud.{name}" for name in MODULES]
+    shown = json.loads(installed.run("ansible-doc", "--json", "--type", "module", *names))
+    assert sorted(shown) == names
+    assert [name for name, entry in shown.items() if not entry["doc"]["filename"].startswith(str(installed.collection))] == []
+
+
+def test_every_role_is_documented_under_its_full_name(installed):
+    roles = sorted(f"honeycomb.cloud.{path.name}" for path in (REPOSITORY / "roles").iterdir())
+    shown = json.loads(installed.run("ansible-doc", "--json", "--type", "role", *roles))
+    assert sorted(shown) == roles
+    assert [name for name, entry in shown.items() if not entry.get("entry_points")] == []
+
+
+def test_every_playbook_is_found_by_its_full_name_with_all_it_uses(installed):
+    inventory = installed.collection / "inventories/example"
+    names = [f"honeycomb.cloud.{playbook}" for playbook in PLAYBOOKS]
+    shown = installed.run("ansible-playbook", *names, "-i", str(inventory), "--syntax-check")
+    assert re.findall(r"^playbook: (.*)$", shown, re.MULTILINE) == [f"{installed.collection}/playbooks/{name}.yml" for name in PLAYBOOKS]
+
+
+def test_example_inventory_is_valid(installed):
+    inventory = installed.collection / "inventories/example"
+    shown = installed.run("ansible-playbook", "honeycomb.cloud.validate", "-i", str(inventory))
+    assert re.search(r"ok=1 +changed=0 +unreachable=0 +failed=0", shown)
+
+
+def test_wrong_inventory_is_refused(installed):
+    inventory = installed.collection / "inventories/example"
+    installed.run("ansible-playbook", "honeycomb.cloud.validate", "-i", str(inventory), "-e", '{"cloud_api_port": "many"}', code=2)
+
+
+def test_progress_callback_is_found(installed):
+    installed.environment["ANSIBLE_STDOUT_CALLBACK"] = "honeycomb.cloud.progress"
+    shown = installed.run("ansible-playbook", "honeycomb.cloud.validate", "-i", str(installed.collection / "inventories/example"))
+    del installed.environment["ANSIBLE_STDOUT_CALLBACK"]
+    assert "Nothing changed" in shown
+
+
+def test_action_groups_name_every_module():
+    groups = yaml.safe_load((REPOSITORY / "meta/runtime.yml").read_text())["action_groups"]
+
+    def members(group: str) -> set[str]:
+        found = {entry for entry in groups[group] if isinstance(entry, str)}
+        for entry in groups[group]:
+            if isinstance(entry, dict):
+                found |= {name for other in entry["metadata"]["extend_group"] for name in members(other)}
+        return found
+
+    shares_options = {
+        path.stem
+        for path in (REPOSITORY / "plugins/modules").glob("*.py")
+        if "extends_documentation_fragment: [honeycomb.cloud.etcd]" in path.read_text()
+    }
+    assert members("honeycomb") == set(MODULES)
+    assert members("etcd") == shares_options
+
+
+@pytest.mark.parametrize("group", ["honeycomb", "pki"])
+def test_module_defaults_reach_the_modules_of_a_group(installed, group):
+    play = {
+        "hosts": "localhost",
+        "gather_facts": False,
+        "module_defaults": {f"group/honeycomb.cloud.{group}": {"directories": [str(installed.folder / "nothing-here")]}},
+        "tasks": [{"honeycomb.cloud.certificate_info": None}],
+    }
+    (installed.folder / "play.yml").write_text(yaml.safe_dump([play]))
+    shown = installed.run(
+        "ansible-playbook", "-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}", "-vvv", "play.yml"
+    )
+    assert f'"directories": [\n                "{installed.folder}/nothing-here"' in shown

@@ -1,0 +1,130 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What templates derive: etcd's endpoints, command lines and kubeconfigs, hardening, rows of the certificate report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.errors import AnsibleFilterError
+from ansible_collections.honeycomb.cloud.plugins.filter import certificate_rows, etcd, kubernetes, systemd
+
+PLUGINS = Path(__file__).resolve().parents[3] / "plugins/filter"
+SUBJECTS = [certificate_rows, etcd, kubernetes, systemd]
+
+
+@pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.__name__.rpartition(".")[2])
+def test_every_filter_is_documented(subject):
+    for name in subject.FilterModule().filters():
+        beside = PLUGINS / f"{name}.yml"
+        text = yaml.safe_load(beside.read_text())["DOCUMENTATION"] if beside.exists() else yaml.safe_load(subject.DOCUMENTATION)
+        assert text["name"] == name
+
+
+def test_no_documentation_without_a_filter():
+    names = {name for subject in SUBJECTS for name in subject.FilterModule().filters()}
+    assert {path.stem for path in PLUGINS.glob("*.yml")} <= names
+
+
+class TestEtcd:
+    shards = {"events": {"client_port": 32379, "resources": ["events"]}, "main": {"client_port": 2379, "resources": []}}  # noqa: RUF012
+
+    def test_default_endpoints_are_those_of_the_shard_without_resources(self):
+        endpoints = etcd.FilterModule().filters()["etcd_default_endpoints"]
+        assert endpoints(self.shards, ["10.0.0.1", "10.0.0.2"]) == ["https://10.0.0.1:2379", "https://10.0.0.2:2379"]
+
+
+class TestKubernetes:
+    filters = kubernetes.FilterModule().filters()
+
+    def test_refusal_keeps_its_hint(self):
+        with pytest.raises(AnsibleFilterError, match=r"has no flag --port: .*Remove port from the extra arguments"):
+            self.filters["kube_arguments"]({}, "kube-scheduler", "1.34.1", {"port": 0})
+        with pytest.raises(AnsibleFilterError, match=r"1\.19\.0 is not supported"):
+            self.filters["kube_admission_plugins"]([], "1.19.0")
+
+    def test_kubeconfig_names_files_and_holds_no_secret(self):
+        text = self.filters["kubeconfig"](
+            "admin", server="https://10.0.0.9:6443", authority="/ca.crt", certificate="/a.crt", key="/a.key", cluster="lab"
+        )
+        config = yaml.safe_load(text)
+        (context,) = config["contexts"]
+        assert config["current-context"] == context["name"] == context["context"]["cluster"] == config["clusters"][0]["name"] == "lab"
+        assert context["context"]["user"] == config["users"][0]["name"] == "admin"
+        assert config["clusters"][0]["cluster"] == {"certificate-authority": "/ca.crt", "server": "https://10.0.0.9:6443"}
+        assert config["users"][0]["user"] == {"client-certificate": "/a.crt", "client-key": "/a.key"}
+
+
+class TestSystemd:
+    def lines(self, exceptions):
+        return systemd.hardening(exceptions).splitlines()
+
+    def test_service_without_exceptions_has_every_setting(self):
+        lines = self.lines({})
+        assert {line.partition("=")[0] for line in lines} == set(systemd.HARDENING)
+        assert "CapabilityBoundingSet=" in lines
+        assert "ProtectSystem=strict" in lines
+
+    def test_groups_that_are_taken_away_have_lines_of_their_own(self):
+        calls = [line for line in self.lines({}) if line.startswith("SystemCallFilter=")]
+        assert calls == ["SystemCallFilter=@system-service", "SystemCallFilter=~@privileged", "SystemCallFilter=~@resources"]
+
+    def test_exceptions_replace_and_leave_out(self):
+        lines = self.lines({"CapabilityBoundingSet": "CAP_NET_ADMIN", "PrivateDevices": None, "SystemCallFilter": None})
+        assert "CapabilityBoundingSet=CAP_NET_ADMIN" in lines
+        assert "CapabilityBoundingSet=" not in lines
+        assert not [line for line in lines if line.startswith(("PrivateDevices", "SystemCallFilter"))]
+
+    def test_misspelt_exception_is_refused(self):
+        with pytest.raises(AnsibleFilterError, match="no such setting: ProtectHom;"):
+            systemd.hardening({"ProtectHom": "no"})
+
+
+class TestCertificateRows:
+    def entry(self, name, end, left, **more):
+        return {
+            "name": name,
+            "not_after": end,
+            "days_left": left,
+            "kind": "service",
+            "subject": "CN=a",
+            "names": ["a", "b"],
+            "notes": [],
+            **more,
+        }
+
+    def rows(self, hosts, **options):
+        return certificate_rows.certificate_rows(hosts, **options)
+
+    def test_soonest_end_first_and_silent_hosts_on_top(self):
+        hosts = {
+            "b": [self.entry("x", "2027-01-01T00:00:00+00:00", 400)],
+            "a": [self.entry("y", "2026-06-01T00:00:00+00:00", 100), self.entry("x", "2027-01-01T00:00:00+00:00", 400)],
+            "gone": None,
+            "empty": [],
+        }
+        assert [(row[2], row[3]) for row in self.rows(hosts)] == [("gone", ""), ("a", "y"), ("a", "x"), ("b", "x")]
+        assert self.rows(hosts)[0][-1] == "did not answer"
+        assert self.rows(hosts)[1] == [100, "2026-06-01", "a", "y", "CN=a", "a b", ""]
+
+    @pytest.mark.parametrize(
+        ("left", "kind", "note"),
+        [
+            (30, "service", ""),
+            (29, "service", "under 30 days: run playbooks/pki.yml"),
+            (0, "service", "under 30 days: run playbooks/pki.yml"),
+            (29, "authority", "under 30 days: replace it"),
+            (-1, "service", ""),  # the report itself says that it expired
+            (None, "unreadable", ""),
+        ],
+    )
+    def test_what_needs_attention_is_marked(self, left, kind, note):
+        (row,) = self.rows({"a": [self.entry("x", "2026-01-01T00:00:00+00:00", left, kind=kind)]})
+        assert row[-1] == note
+        assert row[3] == ("x (authority)" if kind == "authority" else "x")
+
+    def test_notes_stay_behind_the_mark(self):
+        (row,) = self.rows({"a": [self.entry("x", "2026-01-01", 5, notes=["key missing or another one"])]}, renew_days=10)
+        assert row[-1] == "under 10 days: run playbooks/pki.yml, key missing or another one"
