@@ -35,6 +35,12 @@ class TestEtcd:
         endpoints = etcd.FilterModule().filters()["etcd_default_endpoints"]
         assert endpoints(self.shards, ["10.0.0.1", "10.0.0.2"]) == ["https://10.0.0.1:2379", "https://10.0.0.2:2379"]
 
+    def test_a_host_that_was_not_asked_lets_no_shard_start(self):
+        bootstrappable = etcd.FilterModule().filters()["etcd_bootstrappable"]
+        asked = {"etcd_state": {"shards": {"events": {"data": False}, "main": {"data": True}}}}
+        assert bootstrappable(self.shards, ["a", "b"], {"a": asked, "b": asked, "c": {}}) == ["events"]
+        assert bootstrappable(self.shards, ["a", "b"], {"a": asked, "b": {}}) == []
+
 
 class TestKubernetes:
     filters = kubernetes.FilterModule().filters()
