@@ -100,7 +100,7 @@ class LabUnderTest:
                 if link["ifname"].startswith(f"{self.name}-") or f"lab {self.name}:" in link.get("ifalias", "")
             ],
             "tables": [table for table in tables if self.name in table],
-            "cgroups": [str(path) for path in self._cgroup_roots()],
+            "cgroups": [str(path) for path in self.cgroup_roots()],
             "processes": [str(pid) for pid in self.processes()],
             "loops": [line for line in loops if f"loop-of-{self.name}" in line],
             "files": [str(path) for path in (self.state_dir, Path(f"/run/honeycomb-lab/{self.name}.lock")) if path.exists()]
@@ -108,7 +108,8 @@ class LabUnderTest:
             "registered": [self.name] if registered.exists() and self.name in registered.read_text(encoding="utf-8") else [],
         }
 
-    def _cgroup_roots(self) -> list[Path]:
+    def cgroup_roots(self) -> list[Path]:
+        """The lab's cgroups, one per hierarchy. Only the top is looked at: below, those of other labs come and go."""
         parents = [Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").glob("*/")]
         return [parent / f"honeycomb-{self.name}" for parent in parents if (parent / f"honeycomb-{self.name}").is_dir()]
 

@@ -160,10 +160,12 @@ class Runtime:
             remains.append("its entry in the machine's list of labs")
         if Cgroup(f"honeycomb-{self.lab.name}").exists():
             remains.append(f"cgroup honeycomb-{self.lab.name}")
-        return remains
+        known = {path for host in self.lab.hosts for path in self._nspawn_leftovers(host)}
+        return remains + [str(path) for path in self._nspawn_leftovers("*") if path not in known]
 
     def _nspawn_leftovers(self, host: str) -> list[Path]:
-        return [path for path in (Path(parent, machine_name(self.lab, host)) for parent in NSPAWN_LEFTOVERS) if path.exists()]
+        """Folders that systemd-nspawn made for a host, ``*`` for all of the lab. No other lab's names begin as this one's do."""
+        return [path for parent in NSPAWN_LEFTOVERS for path in Path(parent).glob(machine_name(self.lab, host))]
 
     # Steps
 
@@ -233,6 +235,9 @@ class Runtime:
         for directory in self.lab.state_dir.glob("hosts/*"):
             disk.detach_loops(disk.loop_devices(directory))
             disk.unmount_below(directory)
+        for path in self._nspawn_leftovers("*"):
+            disk.unmount_below(path)
+            disk.remove_tree(path)
         network.delete_links(network.owned(self.lab.name, network.links()))
         if network.has_firewall(self.lab.name):
             network.delete_firewall(self.lab.name)
@@ -245,6 +250,8 @@ class Runtime:
         for directory in ours:
             disk.unmount_below(directory)
             disk.remove_tree(directory)
+        if self.lab.state_dir.is_dir() and not any(self.lab.state_dir.iterdir()):
+            self.lab.state_dir.rmdir()
 
     @staticmethod
     def _kill(cgroups: list[Cgroup]) -> None:
