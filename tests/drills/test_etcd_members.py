@@ -22,7 +22,7 @@ def five(tmp_path):
 def voters(variables: dict, port: int) -> set[str]:
     pki = "/etc/honeycomb/pki"
     identity = f"--cacert={pki}/ca/etcd.crt --cert={pki}/etcd.crt --key={pki}/etcd.key"
-    address = "$(hostname -I | cut -d' ' -f1)"
+    address = "$(echo $SSH_CONNECTION | cut -d' ' -f3)"
     command = f"etcdctl --endpoints=https://{address}:{port} {identity} --write-out=json member list"
     members = json.loads(on_host(variables, "control1", command))["members"]
     assert not any(member.get("isLearner") for member in members)
