@@ -22,7 +22,7 @@ def main_process(host, unit: str) -> int:
 def test_services_run_as_users_of_their_own_and_start_at_boot(host, unit):
     assert host.service(unit).is_running, host.check_output("journalctl --no-pager --lines=30 --unit=%s", unit)
     assert host.service(unit).is_enabled
-    assert host.check_output("ps -o user= --format=user:30 -p %s", str(main_process(host, unit))).split()[0] == UNITS[unit]
+    assert host.check_output("stat --format=%%U /proc/%s", str(main_process(host, unit))) == UNITS[unit]
 
 
 @pytest.mark.group("kube_control")
