@@ -10,7 +10,7 @@ short_description: Take a host's members out of every etcd shard, keeping quorum
 author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
-  - Runs on a host that stays and removes the members of O(remove) from the clusters.
+  - Runs on the hosts that stay, one at a time; the first that is a member removes the members of O(remove) from the clusters.
     Refuses, with the numbers, when those that stay would not all be healthy or would be too few.
   - The removed host itself, dead or alive, is not touched.
 extends_documentation_fragment: [honeycomb.cloud.etcd]
@@ -31,11 +31,12 @@ attributes:
 EXAMPLES = r"""
 - name: Take the members of control2 out
   honeycomb.cloud.etcd_member_remove:
-    name: control1
+    name: "{{ inventory_hostname }}"
     remove: control2
     members: "{{ etcd_members }}"
     shards: "{{ etcd_shards }}"
-  delegate_to: control1
+  throttle: 1
+  when: inventory_hostname != 'control2'
 """
 
 RETURN = r"""
@@ -56,7 +57,12 @@ TIMEOUT = 60.0  # seconds that a cluster may call itself unhealthy before a remo
 
 
 def gate(here: members.Host, shard: str, port: int, remove: str) -> tuple[list[dict], int]:
-    """Return the entries to remove and how many members stay. Raises CloudError when they could not go on without it."""
+    """Return the entries to remove and how many members stay. Raises CloudError when they could not go on without it.
+
+    A host that has no member of the shard cannot ask the cluster, and leaves it to the others.
+    """
+    if not here.has_data(shard):
+        return [], 0
     with here.member(port) as member:
         known = member.members()
     entries = [entry for entry in known if entry["name"] == remove]
