@@ -31,6 +31,21 @@ CLOUD_OPTIONS: dict[str, dict] = {
         "required": True,
         "description": "IPv4 address of a host in the management network. Every service of the host binds it.",
     },
+    "cloud_underlay_address": {
+        "type": "str",
+        "description": "IPv4 address of a host in the network that carries the tunnels of the tenants' networks.",
+    },
+    "cloud_underlay_interface": {
+        "type": "str",
+        "description": "Network card of the underlay. Hosts whose kernel has no openvswitch module need one of its own for it.",
+    },
+    "cloud_underlay_mtu": {"type": "int", "same": True, "description": "Bytes that a packet may have in the underlay (1500)."},
+    "cloud_encapsulation": {
+        "type": "str",
+        "choices": ["vxlan", "geneve"],
+        "same": True,
+        "description": "Tunnels of the tenants' networks: vxlan (at most 4095 networks and routers, 2047 ports in each) or geneve.",
+    },
     "cloud_management_network": {
         "type": "str",
         "same": True,
