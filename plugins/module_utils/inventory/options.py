@@ -7,6 +7,8 @@ Each entry is an argument spec. ``same`` says that all hosts must see the same v
 
 from __future__ import annotations
 
+from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.tenants import TENANTS
+
 CLOUD_OPTIONS: dict[str, dict] = {
     "cloud_name": {
         "type": "str",
@@ -46,6 +48,12 @@ CLOUD_OPTIONS: dict[str, dict] = {
         "same": True,
         "description": "Tunnels of the tenants' networks: vxlan (at most 4095 networks and routers, 2047 ports in each) or geneve.",
     },
+    "cloud_egress_network": {
+        "type": "str",
+        "same": True,
+        "description": "IPv4 network between the tenants' routers and the hosts of group ovn_gateway (100.64.0.0/16).",
+    },
+    "tenants": {**TENANTS, "same": True, "description": "The tenants of the cloud; see the module ovn_network for their networks."},
     "cloud_management_network": {
         "type": "str",
         "same": True,
