@@ -131,6 +131,9 @@ def _filter(port: Port, userspace: bool) -> str:
   chain switch_side {{
     type filter hook ingress device "{port.switch_side}" priority 0; policy drop;
   }}"""
+    number = f"0x{port.mac.replace(':', '')}"
+    # Order matters: what is dropped stands before what is forwarded. Of fragments Open vSwitch sees no ports, and of neighbour discovery with
+    # options that it cannot read no MAC address; here a message has no option or one, which names this port.
     return f"""table netdev {port.table}
 delete table netdev {port.table}
 table netdev {port.table} {{
@@ -138,10 +141,15 @@ table netdev {port.table} {{
     type filter hook ingress device "{port.tenant_side}" priority 0; policy drop;
     ether saddr != {port.mac} drop
     ether type arp fwd to "{port.uplink}"
+    udp sport {{ 67, 547 }} drop
     ether type ip ip hdrlength 5 fwd to "{port.uplink}"
     ip6 nexthdr {EXTENSIONS} drop
     frag nexthdr {IN_FRAGMENTS} drop
     icmpv6 type {{ nd-router-advert, nd-redirect }} drop
+    icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} ip6 length != {{ 24, 32 }} drop
+    icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} @th,192,8 {{ 1, 2 }} @th,208,48 != {number} drop
+    icmpv6 type nd-router-solicit ip6 length != {{ 8, 16 }} drop
+    icmpv6 type nd-router-solicit @th,64,8 1 @th,80,48 != {number} drop
     ether type ip6 fwd to "{port.uplink}"
   }}
   chain to_port {{
