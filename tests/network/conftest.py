@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -48,6 +49,25 @@ class Cloud:
         out, error = process.communicate(timeout=timeout)
         assert process.returncode == 0, f"{host} {netns}: {command}: {out}{error}"
         return out
+
+    def module(self, host: str, name: str, arguments: dict, fails: bool = False) -> dict:
+        """Calls a module of the collection on a host, as a playbook does; returns its result."""
+        process = subprocess.run(
+            ["ansible", "-i", cloud.INVENTORY, host, "-m", name, "-a", json.dumps(arguments)],
+            cwd=cloud.REPOSITORY,
+            env=os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert (process.returncode != 0) == fails, process.stdout + process.stderr
+        return json.loads(process.stdout[process.stdout.index("{") :])
+
+    def datapath(self, host: str) -> str:
+        """The datapath of a host's switch: system or netdev."""
+        return self.run(host, "ovs-vsctl get Bridge br-int datapath_type").strip().strip('"') or "system"
 
     def reaches(self, host: str, netns: str, address: str, size: int = 56) -> bool:
         """Whether a ping (unfragmented, of that payload) from a tenant's namespace is answered."""

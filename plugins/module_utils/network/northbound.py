@@ -35,9 +35,9 @@ EGRESS = "honeycomb.egress"
 EGRESS_PHYSICAL = "honeycomb-egress"
 
 # What no tenant's port may send, whatever its groups are. Port security has checked its addresses before; these are about what it claims to be.
-# Router advertisements are missing: OVN lets neighbour discovery pass before any rule of ours, so the host drops them where the port begins.
+# OVN cannot say more: it lets neighbour discovery pass before any rule (router advertisements), sees no ports in fragments (DHCP), no extension
+# headers, and has no way to name all ethertypes but some. Those the host drops where the port begins, see port.py.
 FORBIDDEN = {
-    "ethertype": "!ip && !arp",
     "dhcp-server": "udp.src == 67 || udp.src == 547",
     "router": "icmp6.type == {134, 137}",
     "fragmented-icmp6": "icmp6 && ip.is_frag",
@@ -214,7 +214,7 @@ def _router(
         subnets = [ipaddress.ip_network(text) for text in network["subnets"]]
         mtu = declaration.network_mtu(network, limits)
         v6 = any(subnet.version == 6 for subnet in subnets)
-        advertised = {"address_mode": "slaac", "mtu": str(mtu), "send_periodic": "true"} if network.get("dhcp") and v6 else {}
+        advertised = {"address_mode": "dhcpv6_stateful", "mtu": str(mtu), "send_periodic": "true"} if network.get("dhcp") and v6 else {}
         _patch(builder, ref, switch, f"{name}.{title}", [f"{gateway(subnet)}/{subnet.prefixlen}" for subnet in subnets], advertised, tenant)
         for subnet in subnets:
             if router.get("egress") and subnet.version == 4:

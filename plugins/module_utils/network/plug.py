@@ -99,6 +99,8 @@ class Host:
         surplus = self._surplus(ports, scope) if prune else {}
         changes = [f"unplug {name}" for name in surplus.values()] + [str(step) for step in steps]
         if not check:
+            # The switch's end first: OVN frees a port at once, and ovs-vswitchd keeps reading from an interface that is made anew too quickly.
+            self._detach({*surplus, *(step.port.switch_side for step in steps if step.verb == "plug")})
             for interface, name in surplus.items():
                 self._unplug(interface, name)
             for step in steps:
@@ -120,11 +122,15 @@ class Host:
             if one.ids.get(switch.MARK) == scope and one.name not in wanted and one.name.startswith("hco-")
         }
 
-    def _unplug(self, interface: str, name: str) -> None:
-        """Take a port away, the switch's end first, so that OVN frees it at once."""
+    def _detach(self, interfaces: set[str]) -> None:
+        """Take ports out of the bridge."""
         bridges, _ids = self.switch.read()
-        keep = {one.name: one for one in bridges[BRIDGE].ports.values() if one.name != interface}
-        self.switch.converge({BRIDGE: switch.Bridge(ports=keep, whole=True)}, {}, check=False)
+        if BRIDGE in bridges and interfaces & set(bridges[BRIDGE].ports):
+            keep = {one.name: one for one in bridges[BRIDGE].ports.values() if one.name not in interfaces}
+            self.switch.converge({BRIDGE: switch.Bridge(ports=keep, whole=True)}, {}, check=False)
+
+    def _unplug(self, interface: str, name: str) -> None:
+        """Take away what is left of a port that is out of the bridge."""
         identity = interface.removeprefix("hco-")
         folder = Path(DIRECTORY, identity)
         (ENABLED / f"honeycomb-port@{identity}.service").unlink(missing_ok=True)
