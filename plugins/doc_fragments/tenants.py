@@ -83,7 +83,9 @@ options:
                 type: bool
                 default: false
               groups:
-                description: Groups of the tenant. A port of a group is reached only by what O(tenants[].allow) lets in; one of no group by its whole tenant.
+                description:
+                  - Groups of the tenant. A port of a group is reached only by what O(tenants[].allow) lets in.
+                  - A port of no group is reached by its whole tenant.
                 type: list
                 elements: str
                 default: []
@@ -107,7 +109,7 @@ options:
             elements: str
             required: true
           egress:
-            description: Address in O(egress_network) by which the tenant's IPv4 traffic leaves through a gateway host. No way out without it.
+            description: Address in O(egress_network) by which the tenant's IPv4 traffic leaves through a gateway host.
             type: str
       allow:
         description: What may reach ports of a group. Replies pass by themselves.

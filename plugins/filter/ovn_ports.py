@@ -35,6 +35,10 @@ options:
     description: Bytes that a packet may have in the underlay.
     type: int
     default: 1500
+  prefix:
+    description: Only ports whose name within the network begins with this.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -65,7 +69,7 @@ def described(tenant: str, network: Mapping[str, Any], port: Mapping[str, Any], 
     }
 
 
-def ovn_ports(tenants: list, host: str, encapsulation: str = "vxlan", underlay_mtu: int = 1500) -> list[dict]:
+def ovn_ports(tenants: list, host: str, encapsulation: str = "vxlan", underlay_mtu: int = 1500, prefix: str = "") -> list[dict]:
     """Return the ports that a host plugs; see DOCUMENTATION."""
     limits = declaration.Limits(encapsulation, int(underlay_mtu))
     return [
@@ -73,7 +77,7 @@ def ovn_ports(tenants: list, host: str, encapsulation: str = "vxlan", underlay_m
         for tenant in tenants
         for network in tenant.get("networks", [])
         for port in network.get("ports", [])
-        if port.get("netns") and port.get("host") == host
+        if port.get("netns") and port.get("host") == host and port["name"].startswith(prefix)
     ]
 
 

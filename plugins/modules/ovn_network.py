@@ -58,7 +58,7 @@ options:
     type: str
     default: 100.64.0.0/16
   wait:
-    description: Wait for nothing, until northd works by the change (V(sb)), or until all hosts do (V(hv)), which fails while a host is down.
+    description: Wait for nothing, until northd works by the change (V(sb)), or until all hosts do (V(hv)), even those that are down.
     type: str
     choices: [none, sb, hv]
     default: sb
@@ -141,7 +141,11 @@ def main() -> None:
     )
     options = module.params
     limits = Limits(
-        options["encapsulation"], options["underlay_mtu"], frozenset(options["hosts"]), tuple(options["gateways"]), options["egress_network"]
+        options["encapsulation"],
+        options["underlay_mtu"],
+        frozenset(options["hosts"]),
+        tuple(options["gateways"]),
+        options["egress_network"],
     )
     tls = Tls(options["key"], options["certificate"], options["ca"]) if options["key"] else None
     try:

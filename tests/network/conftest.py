@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
 
-import cloud_under_test as cloud  # noqa: E402
+import cloud_under_test as cloud
 
 LAB_STATE = Path(os.environ.get("HONEYCOMB_LAB_STATE", "/var/lib/honeycomb/labs/hct"))
 PROGRAMS = "python3-scapy iperf3 tcpdump"
@@ -65,6 +65,17 @@ class Cloud:
         assert (process.returncode != 0) == fails, process.stdout + process.stderr
         return json.loads(process.stdout[process.stdout.index("{") :])
 
+    def module_in_background(self, host: str, name: str, arguments: str) -> subprocess.Popen:
+        """Starts a call of a module on a host."""
+        return subprocess.Popen(
+            ["ansible", "-i", cloud.INVENTORY, host, "-m", name, "-a", arguments],
+            cwd=cloud.REPOSITORY,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def datapath(self, host: str) -> str:
         """The datapath of a host's switch: system or netdev."""
         return self.run(host, "ovs-vsctl get Bridge br-int datapath_type").strip().strip('"') or "system"
@@ -80,5 +91,9 @@ def lab() -> Cloud:
     """The lab, with the programs on its nodes that forge, measure and look."""
     here = Cloud()
     for host in ("node1", "node2", "node3"):
-        here.run(host, f"dpkg -s {PROGRAMS} >/dev/null 2>&1 || (apt-get -qq update && apt-get -qq install --no-install-recommends {PROGRAMS})", timeout=300)
+        here.run(
+            host,
+            f"dpkg -s {PROGRAMS} >/dev/null 2>&1 || (apt-get -qq update && apt-get -qq install --no-install-recommends {PROGRAMS})",
+            timeout=300,
+        )
     return here

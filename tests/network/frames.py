@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # a case is one line, so that they can be compared
 """Runs inside a tenant's network namespace: sends forged and honest frames, or writes down which of them arrive.
 
 Each frame carries the number of its case, by which a receiver knows it whatever else was done to it: as text at its end, or, where nothing may
@@ -68,38 +69,92 @@ def cases(underlay: str = "192.0.2.1") -> list[tuple[str, str, object]]:
         add(f"honest UDP over IPv4 to {whom}", whom, Ether(src=ME, dst=mac) / IP(src=IP4, dst=ip4) / udp)
         add(f"honest UDP over IPv6 to {whom}", whom, Ether(src=ME, dst=mac) / IPv6(src=IP6, dst=ip6) / udp)
         add(f"honest fragment over IPv4 to {whom}", whom, Ether(src=ME, dst=mac) / IP(src=IP4, dst=ip4, frag=10, proto=17))
-        add(f"honest fragment over IPv6 to {whom}", whom, Ether(src=ME, dst=mac) / IPv6(src=IP6, dst=ip6) / IPv6ExtHdrFragment(m=1, nh=17) / udp)
+        add(
+            f"honest fragment over IPv6 to {whom}",
+            whom,
+            Ether(src=ME, dst=mac) / IPv6(src=IP6, dst=ip6) / IPv6ExtHdrFragment(m=1, nh=17) / udp,
+        )
         add(f"honest ping over IPv4 to {whom}", whom, Ether(src=ME, dst=mac) / IP(src=IP4, dst=ip4) / ICMP())
         add(f"honest ping over IPv6 to {whom}", whom, Ether(src=ME, dst=mac) / IPv6(src=IP6, dst=ip6) / ICMPv6EchoRequest())
-        add(f"honest advertisement to {whom}", whom, Ether(src=ME, dst=mac) / IPv6(src=IP6, dst=ip6) / ICMPv6ND_NA(tgt=IP6, S=1) / ICMPv6NDOptDstLLAddr(lladdr=ME))
+        add(
+            f"honest advertisement to {whom}",
+            whom,
+            Ether(src=ME, dst=mac) / IPv6(src=IP6, dst=ip6) / ICMPv6ND_NA(tgt=IP6, S=1) / ICMPv6NDOptDstLLAddr(lladdr=ME),
+        )
         add(f"honest ARP reply to {whom}", whom, Ether(src=ME, dst=mac) / ARP(op=2, hwsrc=ME, psrc=IP4, hwdst=mac, pdst=ip4))
         forged = Ether(src=ME, dst=mac)
         add(f"foreign source MAC to {whom}", "nobody", Ether(src=ALIEN[0], dst=mac) / IP(src=IP4, dst=ip4) / udp)
-        add(f"MAC of the port on the other side to {whom}", "nobody", Ether(src=REMOTE[0] if whom == "local" else LOCAL[0], dst=mac) / IP(src=IP4, dst=ip4) / udp)
+        add(
+            f"MAC of the port on the other side to {whom}",
+            "nobody",
+            Ether(src=REMOTE[0] if whom == "local" else LOCAL[0], dst=mac) / IP(src=IP4, dst=ip4) / udp,
+        )
         add(f"foreign source IPv4 to {whom}", "nobody", forged / IP(src=ALIEN[1], dst=ip4) / udp)
         add(f"foreign source IPv6 to {whom}", "nobody", forged / IPv6(src=ALIEN[2], dst=ip6) / udp)
         add(f"foreign link-local source to {whom}", "nobody", forged / IPv6(src="fe80::99", dst=ip6) / udp)
         add(f"foreign ARP sender address to {whom}", "nobody", forged / ARP(op=2, hwsrc=ME, psrc=ALIEN[1], hwdst=mac, pdst=ip4))
         add(f"foreign ARP sender MAC to {whom}", "nobody", forged / ARP(op=2, hwsrc=ALIEN[0], psrc=IP4, hwdst=mac, pdst=ip4))
         add(f"ARP for the gateway to {whom}", "nobody", forged / ARP(op=2, hwsrc=ME, psrc=ROUTER[1], hwdst=mac, pdst=ip4))
-        add(f"DHCP offer to {whom}", "nobody", forged / IP(src=IP4, dst=ip4) / UDP(sport=67, dport=68) / BOOTP(op=2) / DHCP(options=[("message-type", "offer"), "end"]))
-        add(f"DHCP offer as a first fragment to {whom}", "nobody", forged / IP(src=IP4, dst=ip4, flags="MF", proto=17) / UDP(sport=67, dport=68))
+        add(
+            f"DHCP offer to {whom}",
+            "nobody",
+            forged / IP(src=IP4, dst=ip4) / UDP(sport=67, dport=68) / BOOTP(op=2) / DHCP(options=[("message-type", "offer"), "end"]),
+        )
+        add(
+            f"DHCP offer as a first fragment to {whom}",
+            "nobody",
+            forged / IP(src=IP4, dst=ip4, flags="MF", proto=17) / UDP(sport=67, dport=68),
+        )
         add(f"DHCPv6 advertise to {whom}", "nobody", forged / IPv6(src=LINK, dst=ip6) / UDP(sport=547, dport=546) / DHCP6_Advertise())
-        add(f"advertisement for another to {whom}", "nobody", forged / IPv6(src=LINK, dst=ip6) / ICMPv6ND_NA(tgt=ALIEN[2], O=1) / ICMPv6NDOptDstLLAddr(lladdr=ME))
-        add(f"advertisement of a foreign MAC to {whom}", "nobody", forged / IPv6(src=LINK, dst=ip6) / ICMPv6ND_NA(tgt=IP6, O=1) / ICMPv6NDOptDstLLAddr(lladdr=ALIEN[0]))
-        add(f"solicitation with a foreign MAC to {whom}", "nobody", forged / IPv6(src=IP6, dst=ip6) / ICMPv6ND_NS(tgt=ip6) / ICMPv6NDOptSrcLLAddr(lladdr=ALIEN[0]))
-        broken = IPv6(src=IP6, dst=ip6, nh=58, hlim=255) / ICMPv6Unknown(type=135, msgbody=bytes(4) + inet_pton(AF_INET6, ip6) + b"\x01\x01" + bytes(6))
+        add(
+            f"advertisement for another to {whom}",
+            "nobody",
+            forged / IPv6(src=LINK, dst=ip6) / ICMPv6ND_NA(tgt=ALIEN[2], O=1) / ICMPv6NDOptDstLLAddr(lladdr=ME),
+        )
+        add(
+            f"advertisement of a foreign MAC to {whom}",
+            "nobody",
+            forged / IPv6(src=LINK, dst=ip6) / ICMPv6ND_NA(tgt=IP6, O=1) / ICMPv6NDOptDstLLAddr(lladdr=ALIEN[0]),
+        )
+        add(
+            f"solicitation with a foreign MAC to {whom}",
+            "nobody",
+            forged / IPv6(src=IP6, dst=ip6) / ICMPv6ND_NS(tgt=ip6) / ICMPv6NDOptSrcLLAddr(lladdr=ALIEN[0]),
+        )
+        broken = IPv6(src=IP6, dst=ip6, nh=58, hlim=255) / ICMPv6Unknown(
+            type=135, msgbody=bytes(4) + inet_pton(AF_INET6, ip6) + b"\x01\x01" + bytes(6)
+        )
         add(f"solicitation with a foreign MAC and broken options to {whom}", "nobody", forged / broken)
-        add(f"router advertisement to {whom}", "nobody", forged / IPv6(src=LINK, dst=ip6) / ICMPv6ND_RA() / ICMPv6NDOptPrefixInfo(prefix="fd66::", prefixlen=64))
-        add(f"router advertisement in a fragment to {whom}", "nobody", forged / IPv6(src=LINK, dst=ip6) / IPv6ExtHdrFragment(m=1, nh=58) / ICMPv6ND_RA())
+        add(
+            f"router advertisement to {whom}",
+            "nobody",
+            forged / IPv6(src=LINK, dst=ip6) / ICMPv6ND_RA() / ICMPv6NDOptPrefixInfo(prefix="fd66::", prefixlen=64),
+        )
+        add(
+            f"router advertisement in a fragment to {whom}",
+            "nobody",
+            forged / IPv6(src=LINK, dst=ip6) / IPv6ExtHdrFragment(m=1, nh=58) / ICMPv6ND_RA(),
+        )
         add(f"redirect to {whom}", "nobody", forged / IPv6(src=LINK, dst=ip6) / ICMPv6ND_Redirect(tgt=IP6, dst=ROUTER[2]))
         add(f"fragment with a foreign source over IPv4 to {whom}", "nobody", forged / IP(src=ALIEN[1], dst=ip4, frag=10, proto=17))
-        add(f"fragment with a foreign source over IPv6 to {whom}", "nobody", forged / IPv6(src=ALIEN[2], dst=ip6) / IPv6ExtHdrFragment(offset=10, nh=17))
+        add(
+            f"fragment with a foreign source over IPv6 to {whom}",
+            "nobody",
+            forged / IPv6(src=ALIEN[2], dst=ip6) / IPv6ExtHdrFragment(offset=10, nh=17),
+        )
         add(f"hop-by-hop header to {whom}", "nobody", forged / IPv6(src=IP6, dst=ip6) / IPv6ExtHdrHopByHop() / udp)
         add(f"routing header to {whom}", "nobody", forged / IPv6(src=IP6, dst=ip6) / IPv6ExtHdrRouting(addresses=[ALIEN[2]]) / udp)
         add(f"destination options to {whom}", "nobody", forged / IPv6(src=IP6, dst=ip6) / IPv6ExtHdrDestOpt() / udp)
-        add(f"options in a fragment to {whom}", "nobody", forged / IPv6(src=LINK, dst=ip6) / IPv6ExtHdrFragment(m=1, nh=60) / IPv6ExtHdrDestOpt(nh=58))
-        add(f"advertisement for another behind options to {whom}", "nobody", forged / IPv6(src=LINK, dst=ip6) / IPv6ExtHdrHopByHop() / ICMPv6ND_NA(tgt=ALIEN[2], O=1))
+        add(
+            f"options in a fragment to {whom}",
+            "nobody",
+            forged / IPv6(src=LINK, dst=ip6) / IPv6ExtHdrFragment(m=1, nh=60) / IPv6ExtHdrDestOpt(nh=58),
+        )
+        add(
+            f"advertisement for another behind options to {whom}",
+            "nobody",
+            forged / IPv6(src=LINK, dst=ip6) / IPv6ExtHdrHopByHop() / ICMPv6ND_NA(tgt=ALIEN[2], O=1),
+        )
         add(f"IPv4 source route to {whom}", "nobody", forged / IP(src=IP4, dst=ip4, options=[b"\x83\x07\x04\x0a\x00\x00\x63\x00"]) / udp)
         add(f"VLAN tag to {whom}", "nobody", forged / Dot1Q(vlan=5) / IP(src=IP4, dst=ip4) / udp)
         add(f"VLAN tag zero to {whom}", "nobody", forged / Dot1Q(vlan=0) / IP(src=IP4, dst=ip4) / udp)
@@ -148,7 +203,9 @@ def capture(seconds: float) -> None:
     seen: collections.Counter = collections.Counter()
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as channel:  # ETH_P_ALL
         channel.bind(("eth0", 0))
-        channel.setsockopt(263, 1, (socket.if_nametoindex("eth0")).to_bytes(4, "little") + b"\x01\x00" + bytes(10))  # SOL_PACKET, promiscuous
+        channel.setsockopt(
+            263, 1, (socket.if_nametoindex("eth0")).to_bytes(4, "little") + b"\x01\x00" + bytes(10)
+        )  # SOL_PACKET, promiscuous
         channel.settimeout(0.2)
         end = time.monotonic() + seconds
         print("ready", flush=True)

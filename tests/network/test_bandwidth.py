@@ -23,12 +23,19 @@ def measured(lab: Cloud, up: bool, udp: bool, rate: float) -> float:
     server = lab.start(receiver[0], f"timeout {TIMEOUT} iperf3 -s -1 -p 5301 -J", receiver[1])
     time.sleep(0.6)
     load = f"-u -l {DATAGRAM} -b {rate * 1.6:g}M" if udp else ""
-    report = json.loads(lab.run(sender[0], f"timeout {TIMEOUT} iperf3 -c {address} -p 5301 --connect-timeout 3000 -t {SECONDS} -O 1 -J {load}", sender[1], timeout=60))
+    report = json.loads(
+        lab.run(
+            sender[0],
+            f"timeout {TIMEOUT} iperf3 -c {address} -p 5301 --connect-timeout 3000 -t {SECONDS} -O 1 -J {load}",
+            sender[1],
+            timeout=60,
+        )
+    )
     server.wait(timeout=20)
     received = report["end"]["sum_received"]["bits_per_second"] / 1e6 if "sum_received" in report["end"] else 0
     if udp:
         total = report["end"]["sum"]
-        received = total["bits_per_second"] * (1 - total["lost_percent"] / 100) / 1e6 if not received else received
+        received = received or total["bits_per_second"] * (1 - total["lost_percent"] / 100) / 1e6
         return received * (DATAGRAM + HEADERS) / DATAGRAM
     return received * 1450 / (1450 - 52)
 
@@ -68,7 +75,10 @@ def test_a_limit_is_kept_and_reached(lab, limits, direction, kind):
 
 def test_a_limit_that_cannot_be_set_is_an_error(lab):
     """A host whose tc says yes and does nothing."""
-    lab.run(PORT[0], "mv /usr/sbin/tc /usr/sbin/tc.real && printf '#!/bin/sh\\ncase \"$*\" in *show*) exec tc.real \"$@\";; esac\\nexit 0\\n' >/usr/sbin/tc && chmod +x /usr/sbin/tc")
+    liar = 'case "$*" in *show*) exec tc.real "$@";; esac'
+    lab.run(
+        PORT[0], f"mv /usr/sbin/tc /usr/sbin/tc.real && printf '%s\\n' '#!/bin/sh' '{liar}' 'exit 0' >/usr/sbin/tc && chmod +x /usr/sbin/tc"
+    )
     try:
         mac = lab.run(PORT[0], "cat /sys/class/net/eth0/address", PORT[1]).strip()
         port = {"name": PORT[1], "mac": mac, "addresses": ["10.0.0.14/24"], "mtu": 1450, "up": 33, "down": 33}

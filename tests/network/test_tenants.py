@@ -99,7 +99,7 @@ def test_a_host_does_not_answer_to_a_tenant(lab):
 def test_names_lead_from_an_interface_to_its_tenant(lab):
     found = lab.run("node1", "ovs-vsctl --bare --columns name find Interface external_ids:iface-id=red.front.web1").strip()
     ids = lab.run("node1", f"ovs-vsctl get Interface {found} external_ids")
-    assert 'honeycomb-tenant=red' in ids and 'honeycomb-network=front' in ids and 'honeycomb-port=web1' in ids  # noqa: PT018
+    assert "honeycomb-tenant=red" in ids and "honeycomb-network=front" in ids and "honeycomb-port=web1" in ids  # noqa: PT018
     assert "alias red/front/web1" in lab.run("node1", f"ip link show dev {found}")
 
 

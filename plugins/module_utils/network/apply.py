@@ -55,7 +55,9 @@ def _commit(database: Database, changes: list[Change]) -> int:
     """Commit the changes with the next number of configuration; return that number, 0 when the database changed meanwhile."""
     numbers = next(iter(database.table("NB_Global")), None)
     if numbers is None:
-        raise CloudError("The northbound database has no row in NB_Global", "northd makes it: is ovn-northd.service running on a control host?")
+        raise CloudError(
+            "The northbound database has no row in NB_Global", "northd makes it: is ovn-northd.service running on a control host?"
+        )
     before = numbers.nb_cfg
 
     def count(transaction: Any) -> None:

@@ -132,7 +132,10 @@ def network_mtu(network: Mapping[str, Any], limits: Limits) -> int:
 
 def bandwidth(network: Mapping[str, Any], port: Mapping[str, Any]) -> dict[str, float]:
     """Return a port's limits in Mbit/s, ``up`` (from the port) and ``down`` (to it): its own before those of its network."""
-    merged = {**(network.get("bandwidth") or {}), **{key: value for key, value in (port.get("bandwidth") or {}).items() if value is not None}}
+    merged = {
+        **(network.get("bandwidth") or {}),
+        **{key: value for key, value in (port.get("bandwidth") or {}).items() if value is not None},
+    }
     return {key: float(value) for key, value in merged.items() if value is not None}
 
 
@@ -162,7 +165,10 @@ def check(tenants: list[Mapping[str, Any]], limits: Limits) -> list[Problem]:
     most = DATAPATHS[limits.encapsulation]
     if datapaths > most:
         problems.append(
-            Problem("tenants", f"expected at most {most} networks and routers in all, which is what {limits.encapsulation} carries, found {datapaths}")
+            Problem(
+                "tenants",
+                f"expected at most {most} networks and routers in all, which is what {limits.encapsulation} carries, found {datapaths}",
+            )
         )
     return problems
 
@@ -170,7 +176,9 @@ def check(tenants: list[Mapping[str, Any]], limits: Limits) -> list[Problem]:
 def _label(subject: str, name: str) -> list[Problem]:
     if re.fullmatch(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?", name):
         return []
-    return [Problem(subject, f"expected a name of at most 30 lower-case letters, digits and hyphens that begins with a letter, found {name!r}")]
+    return [
+        Problem(subject, f"expected a name of at most 30 lower-case letters, digits and hyphens that begins with a letter, found {name!r}")
+    ]
 
 
 def _routed(tenant: Mapping[str, Any], network: str) -> bool:
@@ -207,7 +215,9 @@ def _check_network(where: str, network: Mapping[str, Any], limits: Limits, route
         problems.append(Problem(where, f"expected an mtu of at least {least}, found {mtu}"))
     ports = network.get("ports", [])
     if len(ports) + routed > PORTS[limits.encapsulation]:
-        problems.append(Problem(where, f"expected at most {PORTS[limits.encapsulation]} ports with {limits.encapsulation}, found {len(ports) + routed}"))
+        problems.append(
+            Problem(where, f"expected at most {PORTS[limits.encapsulation]} ports with {limits.encapsulation}, found {len(ports) + routed}")
+        )
     problems += _check_bandwidth(where, network)
     names, macs, addresses = _Seen("a name", problems), _Seen("a MAC address", problems), _Seen("an address", problems)
     if routed:
@@ -276,7 +286,9 @@ def _check_routers(subject: str, tenant: Mapping[str, Any], networks: Mapping[st
             for subnet in _subnets(where, networks[name], []):
                 for other, owner in reached:
                     if other.version == subnet.version and other.overlaps(subnet):
-                        problems.append(Problem(where, f"expected networks that do not overlap, found {other} of {owner} and {subnet} of {name}"))
+                        problems.append(
+                            Problem(where, f"expected networks that do not overlap, found {other} of {owner} and {subnet} of {name}")
+                        )
                 reached.append((subnet, name))
         if router.get("egress"):
             problems += _check_egress(where, router["egress"], limits, egress)
@@ -307,10 +319,14 @@ def _check_allow(subject: str, tenant: Mapping[str, Any], groups: Iterable[str])
         if rule["to"] not in groups:
             problems.append(Problem(where, f"expected a group that a port is in ({known}) as to, found {rule['to']}"))
         if rule["from"] not in groups | {"any"} and not is_network(rule["from"]):
-            problems.append(Problem(where, f"expected a group that a port is in ({known}), any, or a network as from, found {rule['from']}"))
+            problems.append(
+                Problem(where, f"expected a group that a port is in ({known}), any, or a network as from, found {rule['from']}")
+            )
         if rule.get("ports") and rule["protocol"] not in ("tcp", "udp"):
             problems.append(Problem(where, f"expected tcp or udp as the protocol of a rule with ports, found {rule['protocol']}"))
-        problems += [Problem(where, f"expected ports from 1 to 65535, found {port}") for port in rule.get("ports", []) if not 0 < port < 65536]
+        problems += [
+            Problem(where, f"expected ports from 1 to 65535, found {port}") for port in rule.get("ports", []) if not 0 < port < 65536
+        ]
     return problems
 
 

@@ -19,7 +19,17 @@ SCHEMA = "/usr/share/ovn/ovn-nb.ovsschema"
 COLUMNS = {
     "NB_Global": ["nb_cfg", "sb_cfg", "hv_cfg", "options"],
     "Logical_Switch": ["name", "ports", "other_config", "external_ids"],
-    "Logical_Switch_Port": ["name", "type", "addresses", "port_security", "options", "dhcpv4_options", "dhcpv6_options", "external_ids", "up"],
+    "Logical_Switch_Port": [
+        "name",
+        "type",
+        "addresses",
+        "port_security",
+        "options",
+        "dhcpv4_options",
+        "dhcpv6_options",
+        "external_ids",
+        "up",
+    ],
     "Logical_Router": ["name", "ports", "nat", "static_routes", "external_ids"],
     "Logical_Router_Port": ["name", "mac", "networks", "options", "ipv6_ra_configs", "ha_chassis_group", "external_ids"],
     "Logical_Router_Static_Route": ["ip_prefix", "nexthop", "external_ids"],
@@ -34,9 +44,9 @@ EVERYONE = "hc.ports"
 EGRESS = "honeycomb.egress"
 EGRESS_PHYSICAL = "honeycomb-egress"
 
-# What no tenant's port may send, whatever its groups are. Port security has checked its addresses before; these are about what it claims to be.
-# OVN cannot say more: it lets neighbour discovery pass before any rule (router advertisements), sees no ports in fragments (DHCP), no extension
-# headers, and has no way to name all ethertypes but some. Those the host drops where the port begins, see port.py.
+# What no tenant's port may send, whatever its groups are. Port security has checked its addresses before; these are about what it
+# claims to be. OVN cannot say more: it lets neighbour discovery pass before any rule (router advertisements), sees no ports in
+# fragments (DHCP), no extension headers, and cannot name all ethertypes but some. Those the host drops where the port begins, see port.py.
 FORBIDDEN = {
     "dhcp-server": "udp.src == 67 || udp.src == 547",
     "router": "icmp6.type == {134, 137}",
@@ -100,7 +110,11 @@ def _tenant(builder: _Builder, tenant: Mapping[str, Any], limits: Limits, everyo
     routed = {network: router["name"] for router in tenant.get("routers", []) for network in router["networks"]}
     for network in tenant.get("networks", []):
         switch = builder.add(
-            "Logical_Switch", f"{name}.{network['name']}", {"name": f"{name}.{network['name']}", "ports": []}, tenant=name, network=network["name"]
+            "Logical_Switch",
+            f"{name}.{network['name']}",
+            {"name": f"{name}.{network['name']}", "ports": []},
+            tenant=name,
+            network=network["name"],
         )
         switches[network["name"]] = switch, network
         _ports(builder, name, network, limits, switch, everyone, groups, network["name"] in routed)
@@ -159,9 +173,7 @@ def _ports(
             builder.hold(groups[group], "ports", ref)
 
 
-def _dhcp(
-    builder: _Builder, tenant: str, network: Mapping[str, Any], limits: Limits, subnets: list, routed: bool
-) -> dict[Any, Ref]:
+def _dhcp(builder: _Builder, tenant: str, network: Mapping[str, Any], limits: Limits, subnets: list, routed: bool) -> dict[Any, Ref]:
     options = {}
     name = f"{tenant}.{network['name']}"
     for subnet in subnets:
@@ -205,7 +217,12 @@ def _matches(tenant: str, rule: Mapping[str, Any]) -> list[str]:
 
 
 def _router(
-    builder: _Builder, tenant: str, router: Mapping[str, Any], switches: dict[str, tuple[Ref, Mapping]], limits: Limits, egress: tuple[Ref, Ref] | None
+    builder: _Builder,
+    tenant: str,
+    router: Mapping[str, Any],
+    switches: dict[str, tuple[Ref, Mapping]],
+    limits: Limits,
+    egress: tuple[Ref, Ref] | None,
 ) -> None:
     name = f"{tenant}.{router['name']}"
     ref = builder.add("Logical_Router", name, {"name": name, "ports": [], "nat": [], "static_routes": []}, tenant=tenant)

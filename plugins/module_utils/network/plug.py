@@ -25,7 +25,9 @@ def run(*command: str, purpose: str, stdin: str = "") -> str:
     """Return a command's output. Raises CloudError."""
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, env=ENVIRONMENT, timeout=60, check=False)
     if done.returncode:
-        raise CloudError(f"Could not {purpose}: {done.stderr.strip() or done.stdout.strip()}", f"Run by hand on the host: {' '.join(command)}")
+        raise CloudError(
+            f"Could not {purpose}: {done.stderr.strip() or done.stdout.strip()}", f"Run by hand on the host: {' '.join(command)}"
+        )
     return done.stdout
 
 
@@ -99,7 +101,7 @@ class Host:
         surplus = self._surplus(ports, scope) if prune else {}
         changes = [f"unplug {name}" for name in surplus.values()] + [str(step) for step in steps]
         if not check:
-            # The switch's end first: OVN frees a port at once, and ovs-vswitchd keeps reading from an interface that is made anew too quickly.
+            # The switch's end first: OVN frees a port at once, and ovs-vswitchd would go on reading from an interface that is made anew.
             self._detach({*surplus, *(step.port.switch_side for step in steps if step.verb == "plug")})
             for interface, name in surplus.items():
                 self._unplug(interface, name)
@@ -232,7 +234,9 @@ class Host:
         state = read([])
         for port in ports:
             if port.table not in state.tables:
-                raise CloudError(f"{port.name}: expected the filter {port.table} to be loaded, found another or none", "nft list ruleset netdev")
+                raise CloudError(
+                    f"{port.name}: expected the filter {port.table} to be loaded, found another or none", "nft list ruleset netdev"
+                )
             for name, rate in shaping(port).items():
                 found = state.rates.get(name, 0)
                 if abs(found - rate) > max(0.001, rate / 1000):

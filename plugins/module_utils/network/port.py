@@ -4,9 +4,9 @@
 
     eth0 (in the tenant's namespace) === hct-X   hcu-X === hco-X (in br-int)
 
-A port is two pairs of veth with the host between them. The host forwards from pair to pair by nft, in a place that a tenant cannot change, and
-there it drops what no later stage can see (IPv6 extension headers, router advertisements) and shapes both directions: towards the tenant on
-hct-X, from the tenant on hcu-X. Open vSwitch can do neither in user space, and with the kernel datapath the same works.
+A port is two pairs of veth with the host between them. The host forwards from pair to pair by nft, in a place that a tenant cannot
+change, and there it drops what no later stage can see (IPv6 extension headers, router advertisements) and shapes both directions: towards
+the tenant on hct-X, from the tenant on hcu-X. Open vSwitch can do neither in user space, and with the kernel datapath the same works.
 Without the nft table the two pairs are not connected: whatever fails, fails closed.
 """
 
@@ -28,7 +28,7 @@ IN_FRAGMENTS = "{ 0, 43, 44, 51, 58, 60, 135, 139, 140 }"
 
 @dataclass(frozen=True)
 class Port:
-    """A port of a tenant's network on this host. ``addresses`` carry their prefix length; ``up`` and ``down`` are Mbit/s, 0 for no limit."""
+    """A port of a tenant's network on this host. ``addresses`` have a prefix length; ``up`` and ``down`` are Mbit/s, 0 for no limit."""
 
     name: str
     netns: str
@@ -71,7 +71,7 @@ class Port:
     @property
     def ids(self) -> dict[str, str]:
         """external_ids of the interface in Open vSwitch: iface-id is OVN's, the others lead a reader to the tenant."""
-        tenant, network, port = (self.name.split(".") + ["", ""])[:3]
+        tenant, network, port = [*self.name.split("."), "", ""][:3]
         names = {"honeycomb-tenant": tenant, "honeycomb-network": network, "honeycomb-port": port}
         return {"iface-id": self.name, "attached-mac": self.mac, "honeycomb": self.scope, **names}
 
@@ -88,7 +88,13 @@ class Texts:
 
     def files(self) -> dict[str, str]:
         """File name to content."""
-        return {"host.ip": self.host, "inside.ip": self.inside, "shape.tc": self.shape, "filter.nft": self.filter, "environment": self.environment}
+        return {
+            "host.ip": self.host,
+            "inside.ip": self.inside,
+            "shape.tc": self.shape,
+            "filter.nft": self.filter,
+            "environment": self.environment,
+        }
 
 
 def burst(rate: float) -> int:
@@ -105,9 +111,10 @@ def shaping(port: Port) -> dict[str, float]:
 def texts(port: Port, userspace: bool) -> Texts:
     """Return the port's files. ``userspace``: the host's datapath is netdev, which reads its ports beside the kernel."""
     label = port.label or port.name
+    size = f"mtu {port.mtu}"
     host = [
-        f"link add name {port.tenant_side} mtu {port.mtu} type veth peer name {port.interface} address {port.mac} mtu {port.mtu} netns {port.netns}",
-        f"link add name {port.uplink} mtu {port.mtu} type veth peer name {port.switch_side} mtu {port.mtu}",
+        f"link add name {port.tenant_side} {size} type veth peer name {port.interface} address {port.mac} {size} netns {port.netns}",
+        f"link add name {port.uplink} {size} type veth peer name {port.switch_side} {size}",
     ]
     for name in (port.tenant_side, port.uplink, port.switch_side):
         host.append(f"link set dev {name} addrgenmode none alias {label} up")
@@ -132,8 +139,8 @@ def _filter(port: Port, userspace: bool) -> str:
     type filter hook ingress device "{port.switch_side}" priority 0; policy drop;
   }}"""
     number = f"0x{port.mac.replace(':', '')}"
-    # Order matters: what is dropped stands before what is forwarded. Of fragments Open vSwitch sees no ports, and of neighbour discovery with
-    # options that it cannot read no MAC address; here a message has no option or one, which names this port.
+    # What is dropped stands before what is forwarded. Of fragments Open vSwitch sees no ports, and of neighbour discovery with options that
+    # it cannot read no MAC address; here a message has no option or one, which names this port.
     return f"""table netdev {port.table}
 delete table netdev {port.table}
 table netdev {port.table} {{
@@ -162,9 +169,11 @@ table netdev {port.table} {{
 
 @dataclass
 class State:
-    """What is on the host. ``links`` name -> (mtu, alias, up); ``rates`` name -> Mbit/s of a tbf; ``tables`` that are as they were loaded;
-    ``inside`` port name -> (mac, addresses, up, gateways), absent when the namespace or the interface is; ``files`` port id -> name -> content;
-    ``enabled`` ids of ports that come back at boot.
+    """What is on the host.
+
+    ``links``: name -> (mtu, alias, up). ``rates``: name -> Mbit/s of a tbf. ``tables``: those that are as they were loaded.
+    ``inside``: port name -> (mac, addresses, up, gateways), absent when the namespace or the interface is.
+    ``files``: port id -> name -> content. ``enabled``: ids of ports that come back at boot.
     """
 
     links: dict[str, tuple[int, str, bool]] = field(default_factory=dict)
@@ -188,7 +197,10 @@ class Step:
 
 
 def plan(port: Port, state: State, userspace: bool) -> list[Step]:
-    """Return what makes one port as wanted. A port whose interfaces differ is plugged anew, as a cable is: that also loads filter and limits."""
+    """Return what makes one port as wanted.
+
+    A port whose interfaces differ is plugged anew, as a cable is: that also loads filter and limits.
+    """
     steps = []
     wanted = texts(port, userspace)
     if not port.pid and (state.files.get(port.id) != wanted.files() or port.id not in state.enabled):

@@ -33,8 +33,8 @@ class Tls:
 class Database:
     """A connection to one database with a copy of the tables asked for.
 
-    :param remote: as ovsdb(7) has it, several separated by commas: "unix:/run/openvswitch/db.sock", "ssl:10.0.0.11:6641,ssl:10.0.0.12:6641".
-        Of a cluster, the leader is used.
+    :param remote: as ovsdb(7) has it, several separated by commas: "unix:/run/openvswitch/db.sock" or
+        "ssl:10.0.0.11:6641,ssl:10.0.0.12:6641". Of a cluster, the leader is used.
     :param schema: path of the schema, which the package brings.
     :param columns: table -> columns to copy.
     """
@@ -50,7 +50,9 @@ class Database:
         try:
             helper = library.SchemaHelper(schema)
         except OSError as error:
-            raise CloudError(f"The schema {schema} cannot be read: {error}", "It comes with the package of the database's server.") from error
+            raise CloudError(
+                f"The schema {schema} cannot be read: {error}", "It comes with the package of the database's server."
+            ) from error
         for table, names in columns.items():
             helper.register_columns(table, names)
         self.columns = columns

@@ -75,7 +75,9 @@ def parse(output: str) -> Status:
 
 def status(member: Member) -> Status:
     """Ask this host's member. Raises CloudError when it does not answer."""
-    return parse(run("ovn-appctl", "-t", member.control, "cluster/status", member.database, purpose=f"ask the cluster of {member.database}"))
+    return parse(
+        run("ovn-appctl", "-t", member.control, "cluster/status", member.database, purpose=f"ask the cluster of {member.database}")
+    )
 
 
 def stale(found: Status, addresses: set[str]) -> list[str]:

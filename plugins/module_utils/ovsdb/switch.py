@@ -32,7 +32,7 @@ class Port:
 
 @dataclass
 class Bridge:
-    """A bridge. An empty datapath or fail mode of a wanted bridge says nothing about it; ``whole`` removes ports of ours that are not listed."""
+    """A bridge. An empty datapath or fail mode of a wanted one says nothing about it; ``whole`` removes ports of ours that are not listed."""
 
     datapath: str = ""
     fail_mode: str = ""
@@ -81,7 +81,9 @@ def plan(current: dict[str, Bridge], wanted: dict[str, Bridge], ids: dict[str, s
             elif port.type != had.type or any(had.ids.get(key) != value for key, value in port.ids.items()):
                 steps.append(Step("set port", name, port))
         if bridge.whole:
-            steps += [Step("remove port", name, port) for port in found.ports.values() if port.name not in bridge.ports and MARK in port.ids]
+            steps += [
+                Step("remove port", name, port) for port in found.ports.values() if port.name not in bridge.ports and MARK in port.ids
+            ]
     changed = {key: value for key, value in wanted_ids.items() if ids.get(key) != value}
     return [*steps, Step("set host", value=changed)] if changed else steps
 
@@ -118,7 +120,9 @@ class Switch:
             if self._apply(steps):
                 self._await_effect([step.port.name for step in steps if step.verb in ("add port", "set port")])
                 return steps
-        raise CloudError(f"{REMOTE} changed under each of {ATTEMPTS} attempts", "Something else writes to it all the time: ovsdb-client monitor")
+        raise CloudError(
+            f"{REMOTE} changed under each of {ATTEMPTS} attempts", "Something else writes to it all the time: ovsdb-client monitor"
+        )
 
     def _current(self, wanted: dict[str, Bridge], ids: dict[str, str]) -> tuple:
         current, current_ids = self.read()
@@ -169,4 +173,6 @@ class Switch:
         self.database.wait(lambda: self.root.cur_cfg >= wanted, "ovs-vswitchd to take over the configuration")
         broken = [f"{row.name}: {row.error[0]}" for row in self.database.table("Interface") if row.name in ports and row.error]
         if broken:
-            raise CloudError(f"Open vSwitch cannot open {'; '.join(broken)}", "Does the interface exist? ip link; journalctl -u ovs-vswitchd")
+            raise CloudError(
+                f"Open vSwitch cannot open {'; '.join(broken)}", "Does the interface exist? ip link; journalctl -u ovs-vswitchd"
+            )
