@@ -63,7 +63,7 @@ class Cloud:
             check=False,
         )
         assert (process.returncode != 0) == fails, process.stdout + process.stderr
-        return json.loads(process.stdout[process.stdout.index("{") :])
+        return json.loads(process.stdout[process.stdout.index("=> {") + 3 :])
 
     def module_in_background(self, host: str, name: str, arguments: str) -> subprocess.Popen:
         """Starts a call of a module on a host."""

@@ -22,7 +22,7 @@ def measured(lab: Cloud, up: bool, udp: bool, rate: float) -> float:
     sender, receiver, address = (PORT, OTHER, OTHER_ADDRESS) if up else (OTHER, PORT, PORT_ADDRESS)
     server = lab.start(receiver[0], f"timeout {TIMEOUT} iperf3 -s -1 -p 5301 -J", receiver[1])
     time.sleep(0.6)
-    load = f"-u -l {DATAGRAM} -b {rate * 1.6:g}M" if udp else ""
+    load = f"-u -l {DATAGRAM} -b {rate * 1.3:g}M" if udp else ""
     report = json.loads(
         lab.run(
             sender[0],
@@ -40,7 +40,7 @@ def measured(lab: Cloud, up: bool, udp: bool, rate: float) -> float:
     return received * 1450 / (1450 - 52)
 
 
-@pytest.fixture(scope="module", params=[(20, 50), (80, 40)], ids=lambda limits: f"up {limits[0]}, down {limits[1]}")
+@pytest.fixture(scope="module", params=[(20, 30), (10, 12)], ids=lambda limits: f"up {limits[0]}, down {limits[1]}")
 def limits(request, lab):
     """The port's limits: those of the inventory, then others, set by the module that sets them in a roll-out."""
     port = json.dumps(
@@ -59,7 +59,7 @@ def limits(request, lab):
     lab.module(PORT[0], "honeycomb.cloud.ovn_port", {"ports": json.loads(port), "datapath": lab.datapath(PORT[0])})
     yield request.param
     original = json.loads(port)
-    original[0].update(up=20, down=50)
+    original[0].update(up=20, down=30)
     lab.module(PORT[0], "honeycomb.cloud.ovn_port", {"ports": original, "datapath": lab.datapath(PORT[0])})
 
 
@@ -67,8 +67,12 @@ def limits(request, lab):
 @pytest.mark.parametrize("kind", ["udp", "tcp"])
 def test_a_limit_is_kept_and_reached(lab, limits, direction, kind):
     limit = limits[0] if direction == "up" else limits[1]
-    rate = measured(lab, direction == "up", kind == "udp", limit)
     tolerance = 0.05 if kind == "udp" else 0.10
+    for _attempt in range(3):  # a machine that is busy may not reach a limit; none may ever pass it
+        rate = measured(lab, direction == "up", kind == "udp", limit)
+        assert rate <= limit * (1 + tolerance), f"{rate:.1f} Mbit/s with a limit of {limit}"
+        if rate >= limit * (1 - tolerance):
+            break
     assert limit * (1 - tolerance) <= rate <= limit * (1 + tolerance), f"{rate:.1f} Mbit/s with a limit of {limit}"
     print(f"{kind} {direction}: {rate:.2f} of {limit} Mbit/s")
 

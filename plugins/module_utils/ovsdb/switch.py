@@ -32,7 +32,7 @@ class Port:
 
 @dataclass
 class Bridge:
-    """A bridge. An empty datapath or fail mode of a wanted one says nothing about it; ``whole`` removes ports of ours that are not listed."""
+    """A bridge. An empty datapath or fail mode of a wanted one says nothing; ``whole`` removes ports of ours that are not listed."""
 
     datapath: str = ""
     fail_mode: str = ""
