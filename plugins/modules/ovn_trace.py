@@ -116,7 +116,7 @@ def perform(options: dict) -> dict:
     """Trace the packet. Raises CloudError."""
     sender, receiver, address = trace.resolve(options["tenants"], options["source"], options["target"])
     flow = trace.microflow(sender, receiver, address, options["protocol"], options["port"])
-    output = ask("ovn-trace", "--no-leader-only", f"--db={options['database']}", "--ct=new", sender.network, flow)
+    output = ask("ovn-trace", "--no-leader-only", f"--db={options['database']}", *["--ct=new"] * 8, sender.network, flow)
     reached, verdict = trace.verdict(output, receiver)
     ports = [binding(options["database"], end) for end in (sender, receiver) if end]
     absent = [port["name"] for port in ports if not port["up"]]

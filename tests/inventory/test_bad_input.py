@@ -62,13 +62,13 @@ CASES = {
     ),
     "an MTU that the tunnels do not carry": (
         "example",
-        network(mtu=1500),
-        "tenant red, network front: expected an mtu of at most 1450 (1500 of the underlay less 50 for vxlan), found 1500",
+        network(mtu=9000),
+        "tenant red, network front: expected an mtu of at most 8950 (9000 of the underlay less 50 for vxlan), found 9000",
     ),
     "more networks than the tunnels carry": (
         "example",
         {"variables": {"tenants": [{"name": "red", "networks": [{"name": f"n{i}", "subnets": ["10.0.0.0/24"]} for i in range(4096)]}]}},
-        "tenants: expected at most 4095 networks and routers in all, which is what vxlan carries, found 4096",
+        "tenants (zz_test.yml): expected at most 4095 networks and routers in all, which is what vxlan carries, found 4096",
     ),
     "a port on an unknown host": (
         "example",
@@ -122,7 +122,14 @@ CASES = {
     ),
     "a lab network without an interface": (
         "lab",
-        {"variables": {"lab_networks": {"management": {"cidr": "10.140.0.0/24"}}}},
+        {
+            "variables": {
+                "lab_networks": {
+                    "management": {"cidr": "10.140.0.0/24"},
+                    "underlay": {"cidr": "10.140.1.0/24", "interface": "under0"},
+                }
+            }
+        },
         "lab_networks.management (zz_test.yml): expected cidr and interface, found {'cidr': '10.140.0.0/24'}",
     ),
     "a host in two zones": (
@@ -168,7 +175,7 @@ CASES = {
     ),
     "an address missing": (
         "example",
-        {"replace": [("node2.example.net: {cloud_address: 192.0.2.22}", "node2.example.net:")]},
+        {"replace": [("node2.example.net: {cloud_address: 192.0.2.22, cloud_underlay", "node2.example.net: {cloud_underlay")]},
         "cloud_address on node2.example.net: expected a value, found none",
     ),
     "an artifact without checksum": (

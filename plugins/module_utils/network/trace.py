@@ -110,12 +110,13 @@ def verdict(output: str, receiver: End | None) -> tuple[bool, str]:
     delivered = re.findall(r'/\* output to "([^"]+)"', output)
     if receiver and receiver.name in delivered:
         return True, f"it is delivered to {receiver.name}"
-    if delivered:
-        return not receiver, f"it leaves by {delivered[-1]}"
+    if delivered and not receiver:
+        return True, f"it leaves by {delivered[-1]}"
     stage, rule = "", ""
     for line in output.splitlines():
         found = re.match(r"\s*\d+\. (\w+)(?: \([^)]*\))?: (.*)$", line)
-        if found:
+        # The table behind a rule only carries out what the rule said.
+        if found and not (found[1].endswith("_acl_action") and stage.endswith("_acl_eval")):
             stage, rule = found[1], found[2]
     reason = EXPLANATIONS.get(stage, "no flow lets it pass")
     return False, f"it is dropped in {stage or 'the first table'}: {reason} ({rule or 'no flow matched'})"
