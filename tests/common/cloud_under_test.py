@@ -41,7 +41,8 @@ def playbook(*arguments: str) -> Run:
         timeout=900,
         check=False,
     )
-    changed = json.loads(stats.read_text())["changed"] if stats.exists() else {}
+    hosts = json.loads(stats.read_text())["hosts"] if stats.exists() else {}
+    changed = {name: counts["changed"] for name, counts in hosts.items()}
     return Run(process.returncode, process.stdout, changed)
 
 

@@ -120,3 +120,15 @@ def test_a_node_can_write_its_own_chassis_and_nothing_else(lab):
     status, text = lab.try_run("node1", f"timeout 5 ovsdb-client {tls} list-dbs {northbound}")
     assert status != 0, f"the northbound database let a node in: {text}"
     transact("Chassis", own, '{"external_ids":["map",[]]}')
+
+
+def test_a_tenant_with_egress_reaches_the_world_and_no_host_of_the_cloud(lab):
+    # The lab's edge network ends at the machine that runs the lab: for the cloud, that is the world.
+    world = lab.run("edge1", "ip -4 -o addr show edge0").split()[3].rsplit(".", 1)[0] + ".1"
+    management = lab.run("node2", "ip -4 -o addr show mgmt0").split()[3].split("/")[0]
+    underlay = lab.run("node2", "ovs-vsctl get Open_vSwitch . external_ids:ovn-encap-ip").strip().strip('"')
+    edge = lab.run("edge1", "ip -4 -o addr show mgmt0").split()[3].split("/")[0]
+    assert lab.reaches("node3", "red.front.client", world)
+    for address in (management, underlay, edge):
+        assert not lab.reaches("node3", "red.front.client", address), f"a tenant reaches {address}, a host of the cloud"
+    assert not lab.reaches("node1", "blue.front.web1", world), "no router, no way out"
