@@ -59,9 +59,13 @@ def templated(expression: str) -> object:
     return json.loads(output[output.index("{") :])["msg"]
 
 
-def lab(state: str, *hosts: str) -> None:
-    """Brings lab hosts to a state (``powered_off``, ``started``, ``partitioned``, ``healed``); fails loudly when that does not work."""
-    run = playbook("playbooks/lab.yml", "--extra-vars", json.dumps({"lab_state": state, "lab_hosts": list(hosts)}))
+def lab(state: str, *hosts: str, networks: tuple[str, ...] = ()) -> None:
+    """Brings lab hosts to a state (``powered_off``, ``started``, ``partitioned``, ``healed``); all of them when none is named.
+
+    ``networks``: those that the states partitioned and healed are about, all when empty. Fails loudly when that does not work.
+    """
+    options = {"lab_state": state, "lab_hosts": list(hosts), "lab_partition_networks": list(networks)}
+    run = playbook("playbooks/lab.yml", "--extra-vars", json.dumps(options))
     assert run.code == 0, run.output
 
 
