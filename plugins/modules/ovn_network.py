@@ -107,13 +107,15 @@ mtu:
   returned: always
 """
 
+from pathlib import Path
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.tenants import TENANTS
-from ansible_collections.honeycomb.cloud.plugins.module_utils.network import apply
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network import apply, northbound
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.declaration import Limits
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.client import Tls
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.rows import texts
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.rows import plan, texts
 
 DIFF_LIMIT = 200
 
@@ -150,8 +152,11 @@ def main() -> None:
     tls = Tls(options["key"], options["certificate"], options["ca"]) if options["key"] else None
     try:
         apply.refuse(options["tenants"], limits)
-        database = apply.connect(options["remote"], tls, options["timeout"])
-        changes = apply.converge(database, options["tenants"], options["owner"], limits, options["wait"], module.check_mode)
+        if module.check_mode and not Path(northbound.SCHEMA).exists():  # a fresh host: everything would be created
+            changes = plan({}, northbound.rows(options["tenants"], options["owner"], limits))
+        else:
+            database = apply.connect(options["remote"], tls, options["timeout"])
+            changes = apply.converge(database, options["tenants"], options["owner"], limits, options["wait"], module.check_mode)
     except CloudError as error:
         module.fail_json(msg=error.message, hint=error.hint)
     diff = texts(changes[:DIFF_LIMIT]) if module._diff else []
