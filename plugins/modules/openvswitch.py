@@ -29,6 +29,9 @@ options:
         type: str
         choices: [standalone, secure]
         default: secure
+      mac:
+        description: MAC address of the bridge's own interface.
+        type: str
       ports:
         description: Interfaces of the host that are ports of it.
         type: list
@@ -90,6 +93,7 @@ def main() -> None:
                 "options": {
                     "name": {"type": "str", "required": True},
                     "fail_mode": {"type": "str", "choices": ["standalone", "secure"], "default": "secure"},
+                    "mac": {"type": "str"},
                     "ports": {"type": "list", "elements": "str", "default": []},
                 },
             },
@@ -101,7 +105,9 @@ def main() -> None:
     )
     options = module.params
     wanted = {
-        bridge["name"]: Bridge(options["datapath"], bridge["fail_mode"], {name: Port(name) for name in bridge["ports"]})
+        bridge["name"]: Bridge(
+            options["datapath"], bridge["fail_mode"], {name: Port(name) for name in bridge["ports"]}, mac=(bridge["mac"] or "").lower()
+        )
         for bridge in options["bridges"]
     }
     ids = {name: str(value) for name, value in options["external_ids"].items()}

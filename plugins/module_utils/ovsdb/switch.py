@@ -14,7 +14,7 @@ REMOTE = "unix:/run/openvswitch/db.sock"
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 COLUMNS = {
     "Open_vSwitch": ["bridges", "external_ids", "next_cfg", "cur_cfg"],
-    "Bridge": ["name", "ports", "datapath_type", "fail_mode"],
+    "Bridge": ["name", "ports", "datapath_type", "fail_mode", "other_config"],
     "Port": ["name", "interfaces"],
     "Interface": ["name", "type", "external_ids", "error", "ofport"],
 }
@@ -38,6 +38,7 @@ class Bridge:
     fail_mode: str = ""
     ports: dict[str, Port] = field(default_factory=dict)
     whole: bool = False
+    mac: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,9 @@ def plan(current: dict[str, Bridge], wanted: dict[str, Bridge], ids: dict[str, s
         found = current.get(name)
         if found is None:
             steps.append(Step("add bridge", name, value=bridge))
-            found = Bridge(bridge.datapath, bridge.fail_mode)
-        if (bridge.datapath and found.datapath != bridge.datapath) or (bridge.fail_mode and found.fail_mode != bridge.fail_mode):
+            found = Bridge(bridge.datapath, bridge.fail_mode, mac=bridge.mac)
+        pairs = ((bridge.datapath, found.datapath), (bridge.fail_mode, found.fail_mode), (bridge.mac, found.mac))
+        if any(value and value != had for value, had in pairs):
             steps.append(Step("set bridge", name, value=bridge))
         for port in bridge.ports.values():
             had = found.ports.get(port.name)
@@ -108,7 +110,9 @@ class Switch:
                 for interface in port.interfaces:
                     if interface.name != row.name:
                         ports[interface.name] = Port(interface.name, interface.type, dict(interface.external_ids))
-            bridges[row.name] = Bridge(row.datapath_type, row.fail_mode[0] if row.fail_mode else "", ports)
+            bridges[row.name] = Bridge(
+                row.datapath_type, row.fail_mode[0] if row.fail_mode else "", ports, mac=row.other_config.get("hwaddr", "")
+            )
         return bridges, dict(self.root.external_ids)
 
     def converge(self, wanted: dict[str, Bridge], ids: dict[str, str], check: bool) -> list[Step]:
@@ -148,12 +152,14 @@ class Switch:
                     bridges[step.bridge] = row = transaction.insert(tables["Bridge"])
                     row.name, row.datapath_type = step.bridge, step.value.datapath
                     row.fail_mode = [step.value.fail_mode] if step.value.fail_mode else []
+                    row.other_config = {"hwaddr": step.value.mac} if step.value.mac else {}
                     add_port(row, Port(step.bridge, "internal"))
                     self.root.addvalue("bridges", row)
                 elif step.verb == "set bridge":
                     row = bridges[step.bridge]
                     row.datapath_type = step.value.datapath or row.datapath_type
                     row.fail_mode = [step.value.fail_mode] if step.value.fail_mode else row.fail_mode
+                    row.other_config = {**row.other_config, "hwaddr": step.value.mac} if step.value.mac else row.other_config
                 elif step.verb == "add port":
                     add_port(bridges[step.bridge], step.port)
                 elif step.verb == "set port":

@@ -59,3 +59,9 @@ def test_the_state_of_a_cluster_is_read():
 def test_servers_that_no_host_stands_behind_are_found():
     status = Status("cluster member", "leader", "self", {"old": "ssl:a", "b": "ssl:b", "gone": "ssl:c", "new": "ssl:a"})
     assert stale(status, {"ssl:a", "ssl:b"}) == ["old", "gone"]
+
+
+def test_a_wanted_mac_address_is_set_and_another_one_left_alone():
+    found = {"b": Bridge("netdev", "secure", mac="0a:00:00:00:00:01")}
+    assert words(found, {"b": Bridge("netdev", mac="0a:00:00:00:00:02")}, {}, {}) == ["set bridge b"]
+    assert words(found, {"b": Bridge("netdev")}, {}, {}) == []
