@@ -109,7 +109,7 @@ options:
             elements: str
             required: true
           egress:
-            description: Address in O(egress_network) by which the tenant's IPv4 traffic leaves through a gateway host.
+            description: Address in the cloud's egress network by which the tenant's IPv4 traffic leaves through a gateway host.
             type: str
       allow:
         description: What may reach ports of a group. Replies pass by themselves.
