@@ -11,6 +11,8 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 # Extra arguments for ansible-playbook, for example: make cloud ARGS='--check --diff'
 ARGS ?=
 HOST ?= control1
+PROTOCOL ?= icmp
+PORT ?= 80
 LAB_STATE ?= /var/lib/honeycomb/labs/hc
 
 .PHONY: help
@@ -45,6 +47,10 @@ verify: setup ## Prove the running cloud from a user's view
 .PHONY: cert-report
 cert-report: setup ## List every certificate with the day it expires
 	ansible-playbook playbooks/cert_report.yml $(ARGS)
+
+.PHONY: trace
+trace: setup ## Tell why A cannot reach B: make trace FROM=red.front.client TO=red.back.db1 PROTOCOL=tcp PORT=5432
+	ansible-playbook playbooks/network_trace.yml -e trace_from=$(FROM) -e trace_to=$(TO) -e trace_protocol=$(PROTOCOL) -e trace_port=$(PORT) $(ARGS)
 
 .PHONY: lab-status
 lab-status: setup ## Show the lab's hosts
@@ -85,6 +91,7 @@ scenarios: setup ## Run the Molecule scenarios on freshly created lab hosts
 .PHONY: bench
 bench: setup ## Measure the roll-out against the usual way, side by side
 	python tests/benchmarks/run.py
+	python tests/benchmarks/network.py
 
 .PHONY: docs
 docs: setup ## Build the reference of modules, roles and plugins as HTML into .cache/docs

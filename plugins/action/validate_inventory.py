@@ -16,6 +16,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd import shards
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory import rules
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.options import CLOUD_OPTIONS, LAB_OPTIONS
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab import definition
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network import declaration
 
 try:
     from ansible._internal._datatag._tags import Origin  # where a value stands in a file: only a nicety of the messages
@@ -166,6 +167,9 @@ class ActionModule(ActionBase):
             findings += rules.check_label("cloud_name", first["cloud_name"])
         if "cloud_artifacts" in first:
             findings += rules.check_artifacts(first["cloud_artifacts"], arguments["artifacts"])
+        findings += rules.check_underlay(values, groups.get("ovn_host", []))
+        if isinstance(first.get("tenants"), list):
+            findings += rules.check_tenants(first["tenants"], CLOUD_OPTIONS["tenants"], _network_limits(first, groups))
         members = groups.get("etcd", [])
         if members:
             members_values = {host: values[host] for host in members}
@@ -215,6 +219,19 @@ def _check_lab(first: dict, values: dict) -> list[rules.Finding]:
     lab = definition.Lab(str(first.get("lab_name")), ROLES, ROLES, networks, hosts)  # paths play no part in names
     findings += [rules.Finding("lab_name", reason.split(": ", 1)[-1]) for reason in definition.name_reasons(lab)]
     return findings
+
+
+def _network_limits(first: dict, groups: dict) -> declaration.Limits:
+    """What the cloud's tunnels carry, by the inventory; an option of a wrong type is reported elsewhere."""
+    defaults = declaration.Limits()
+    encapsulation, mtu, egress = (first.get(f"cloud_{name}") for name in ("encapsulation", "underlay_mtu", "egress_network"))
+    return declaration.Limits(
+        encapsulation if encapsulation in declaration.OVERHEAD else defaults.encapsulation,
+        mtu if isinstance(mtu, int) else defaults.underlay_mtu,
+        frozenset(groups.get("ovn_host", [])),
+        tuple(groups.get("ovn_gateway", [])),
+        egress if isinstance(egress, str) and declaration.is_network(egress) else defaults.egress_network,
+    )
 
 
 def _where(name: str, variables: dict) -> str:

@@ -29,7 +29,68 @@ def shards(**resources):
     }
 
 
+def network(**changes):
+    """A tenant's network that is right but for what a test puts into it."""
+    port = {"name": "web1", "addresses": ["10.0.0.11"], "host": NODE1}
+    return {
+        "variables": {"tenants": [{"name": "red", "networks": [{"name": "front", "subnets": ["10.0.0.0/24"], "ports": [port], **changes}]}]}
+    }
+
+
 CASES = {
+    "overlapping subnets of a tenant's network": (
+        "example",
+        network(subnets=["10.0.0.0/24", "10.0.0.128/25"]),
+        "tenant red, network front: expected subnets that do not overlap, found 10.0.0.0/24 and 10.0.0.128/25",
+    ),
+    "two ports with one address": (
+        "example",
+        network(ports=[{"name": "web1", "addresses": ["10.0.0.11"]}, {"name": "web2", "addresses": ["10.0.0.11"]}]),
+        "tenant red, network front, port web2: expected an address of its own, found 10.0.0.11, "
+        "which tenant red, network front, port web1 has",
+    ),
+    "two ports with one MAC address": (
+        "example",
+        network(
+            ports=[
+                {"name": "web1", "addresses": ["10.0.0.11"], "mac": "0a:00:00:00:00:11"},
+                {"name": "web2", "addresses": ["10.0.0.12"], "mac": "0A:00:00:00:00:11"},
+            ]
+        ),
+        "tenant red, network front, port web2: expected a MAC address of its own, found 0a:00:00:00:00:11, "
+        "which tenant red, network front, port web1 has",
+    ),
+    "an MTU that the tunnels do not carry": (
+        "example",
+        network(mtu=9000),
+        "tenant red, network front: expected an mtu of at most 8950 (9000 of the underlay less 50 for vxlan), found 9000",
+    ),
+    "more networks than the tunnels carry": (
+        "example",
+        {"variables": {"tenants": [{"name": "red", "networks": [{"name": f"n{i}", "subnets": ["10.0.0.0/24"]} for i in range(4096)]}]}},
+        "tenants (zz_test.yml): expected at most 4095 networks and routers in all, which is what vxlan carries, found 4096",
+    ),
+    "a port on an unknown host": (
+        "example",
+        network(ports=[{"name": "web1", "addresses": ["10.0.0.11"], "host": "node9"}]),
+        "tenant red, network front, port web1: expected a host of the group ovn_host (edge1.example.net, edge2.example.net, "
+        "node1.example.net, node2.example.net, node3.example.net), found node9",
+    ),
+    "two tenants of one name": (
+        "example",
+        {"variables": {"tenants": [{"name": "red"}, {"name": "red"}]}},
+        "tenant red: expected a name of its own, found red, which tenant red has",
+    ),
+    "a rule for an unknown group": (
+        "example",
+        {"variables": {"tenants": [{"name": "red", "allow": [{"from": "any", "to": "web"}]}]}},
+        "tenant red, allow 1: expected a group that a port is in (none) as to, found web",
+    ),
+    "a host without an underlay address": (
+        "example",
+        {"replace": [(", cloud_underlay_address: 198.51.100.22", "")]},
+        "cloud_underlay_address on node2.example.net: expected an IPv4 address, found none",
+    ),
     "wrong type": (
         "example",
         {"variables": {"cloud_api_port": "http"}},
@@ -61,7 +122,14 @@ CASES = {
     ),
     "a lab network without an interface": (
         "lab",
-        {"variables": {"lab_networks": {"management": {"cidr": "10.140.0.0/24"}}}},
+        {
+            "variables": {
+                "lab_networks": {
+                    "management": {"cidr": "10.140.0.0/24"},
+                    "underlay": {"cidr": "10.140.1.0/24", "interface": "under0"},
+                }
+            }
+        },
         "lab_networks.management (zz_test.yml): expected cidr and interface, found {'cidr': '10.140.0.0/24'}",
     ),
     "a host in two zones": (
@@ -107,7 +175,7 @@ CASES = {
     ),
     "an address missing": (
         "example",
-        {"replace": [("node2.example.net: {cloud_address: 192.0.2.22}", "node2.example.net:")]},
+        {"replace": [("node2.example.net: {cloud_address: 192.0.2.22, cloud_underlay", "node2.example.net: {cloud_underlay")]},
         "cloud_address on node2.example.net: expected a value, found none",
     ),
     "an artifact without checksum": (

@@ -7,6 +7,8 @@ Each entry is an argument spec. ``same`` says that all hosts must see the same v
 
 from __future__ import annotations
 
+from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.tenants import TENANTS
+
 CLOUD_OPTIONS: dict[str, dict] = {
     "cloud_name": {
         "type": "str",
@@ -31,6 +33,27 @@ CLOUD_OPTIONS: dict[str, dict] = {
         "required": True,
         "description": "IPv4 address of a host in the management network. Every service of the host binds it.",
     },
+    "cloud_underlay_address": {
+        "type": "str",
+        "description": "IPv4 address of a host in the network that carries the tunnels of the tenants' networks.",
+    },
+    "cloud_underlay_interface": {
+        "type": "str",
+        "description": "Network card of the underlay. Hosts whose kernel has no openvswitch module need one of its own for it.",
+    },
+    "cloud_underlay_mtu": {"type": "int", "same": True, "description": "Bytes that a packet may have in the underlay (1500)."},
+    "cloud_encapsulation": {
+        "type": "str",
+        "choices": ["vxlan", "geneve"],
+        "same": True,
+        "description": "Tunnels of the tenants' networks: vxlan (at most 4095 networks and routers, 2047 ports in each) or geneve.",
+    },
+    "cloud_egress_network": {
+        "type": "str",
+        "same": True,
+        "description": "IPv4 network between the tenants' routers and the hosts of group ovn_gateway (100.64.0.0/16).",
+    },
+    "tenants": {**TENANTS, "same": True, "description": "The tenants of the cloud; see the module ovn_network for their networks."},
     "cloud_management_network": {
         "type": "str",
         "same": True,

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network import declaration
 
 
 @dataclass(frozen=True)
@@ -235,6 +236,32 @@ def check_networks(networks: Mapping[str, Any]) -> list[Finding]:
                 findings.append(Finding(name, f"expected a network of its own, found {net}, which overlaps {other} ({taken})"))
         valid[name] = net
     return findings
+
+
+def check_underlay(values: Mapping[str, Mapping[str, Any]], hosts: Iterable[str]) -> list[Finding]:
+    """Every host that carries tenants' networks has an underlay address of its own."""
+    findings = []
+    taken: dict[ipaddress.IPv4Address, str] = {}
+    for host in hosts:
+        given = values.get(host, {}).get("cloud_underlay_address")
+        address = _address(given)
+        if address is None:
+            found = "none" if given is None else _short(given)
+            findings.append(Finding("cloud_underlay_address", f"expected an IPv4 address, found {found}", (host,)))
+            continue
+        if address in taken:
+            expected = "expected an address that no other host has"
+            findings.append(Finding("cloud_underlay_address", f"{expected}, found {address}, which {taken[address]} has", (host,)))
+        taken.setdefault(address, host)
+    return findings
+
+
+def check_tenants(tenants: Any, spec: Mapping[str, Any], limits: declaration.Limits) -> list[Finding]:
+    """The declared networks can be built; of tenants of wrong types, which are reported elsewhere, nothing is said."""
+    checked = ArgumentSpecValidator({"tenants": {key: spec[key] for key in spec if key != "same"}}).validate({"tenants": tenants})
+    if checked.error_messages:
+        return []
+    return [Finding(found.subject, found.problem) for found in declaration.check(checked.validated_parameters["tenants"], limits)]
 
 
 def check_label(name: str, value: Any, longest: int = 63) -> list[Finding]:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible_collections.honeycomb.cloud.plugins.filter import certificate_rows, etcd, kubernetes, systemd
+from ansible_collections.honeycomb.cloud.plugins.filter import certificate_rows, etcd, kubernetes, ovn_ports, ovn_probes, systemd
 
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins/filter"
-SUBJECTS = [certificate_rows, etcd, kubernetes, systemd]
+SUBJECTS = [certificate_rows, etcd, kubernetes, ovn_ports, ovn_probes, systemd]
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.__name__.rpartition(".")[2])
@@ -134,3 +134,33 @@ class TestCertificateRows:
     def test_notes_stay_behind_the_mark(self):
         (row,) = self.rows({"a": [self.entry("x", "2026-01-01", 5, notes=["key missing or another one"])]}, renew_days=10)
         assert row[-1] == "under 10 days: run playbooks/pki.yml, key missing or another one"
+
+
+class TestNetworks:
+    tenants = [  # noqa: RUF012
+        {
+            "name": "red",
+            "networks": [
+                {
+                    "name": "front",
+                    "subnets": ["10.0.0.0/24"],
+                    "bandwidth": {"up": 10},
+                    "ports": [{"name": "web1", "addresses": ["10.0.0.254"], "host": "node1", "netns": True}],
+                }
+            ],
+            "routers": [{"name": "main", "networks": ["front"]}],
+        }
+    ]
+
+    def test_a_host_plugs_the_ports_that_the_inventory_gives_to_it(self):
+        (port,) = ovn_ports.ovn_ports(self.tenants, "node1")
+        assert (port["name"], port["addresses"], port["gateways"]) == ("red.front.web1", ["10.0.0.254/24"], ["10.0.0.1"])
+        assert (port["mtu"], port["up"]) == (1450, 10)
+        assert ovn_ports.ovn_ports(self.tenants, "node2") == []
+
+    def test_probes_take_free_addresses_and_reach_each_other(self):
+        filters = ovn_probes.FilterModule().filters()
+        probed = filters["ovn_probes"](self.tenants, ["node1", "node2"])
+        assert [port["addresses"] for port in probed[0]["networks"][0]["ports"]] == [["10.0.0.254"], ["10.0.0.253"], ["10.0.0.252"]]
+        (ping,) = filters["ovn_probe_pings"](probed, "node2")
+        assert ping == {"name": "red.front to node1", "address": "10.0.0.253", "netns": "red.front.probe2", "mtu": 1450}

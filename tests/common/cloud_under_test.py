@@ -1,0 +1,113 @@
+"""What tests on a converged lab share: playbook runs, states of lab hosts, commands on them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+INVENTORY = os.environ.get("HONEYCOMB_INVENTORY", str(REPOSITORY / "molecule/inventory"))
+
+
+@dataclass
+class Run:
+    """One finished ansible-playbook process."""
+
+    code: int
+    output: str
+    changed: dict[str, int]
+    """Changed tasks by host."""
+
+
+def playbook(*arguments: str) -> Run:
+    """Runs playbooks of this checkout as a user would, against the lab under test."""
+    stats = REPOSITORY / ".cache/drill-stats.json"
+    stats.parent.mkdir(exist_ok=True)
+    stats.unlink(missing_ok=True)
+    process = subprocess.run(
+        ["ansible-playbook", "-i", INVENTORY, *arguments],
+        cwd=REPOSITORY,
+        env=os.environ | {"HONEYCOMB_STATS": str(stats), "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    hosts = json.loads(stats.read_text())["hosts"] if stats.exists() else {}
+    changed = {name: counts["changed"] for name, counts in hosts.items()}
+    return Run(process.returncode, process.stdout, changed)
+
+
+def templated(expression: str) -> object:
+    """Returns what an expression of the inventory's variables is, for the control machine."""
+    output = subprocess.run(
+        ["ansible", "-i", INVENTORY, "localhost", "-m", "ansible.builtin.debug", "-a", f"msg={{{{ {expression} }}}}"],
+        cwd=REPOSITORY,
+        env=os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return json.loads(output[output.index("{") :])["msg"]
+
+
+def lab(state: str, *hosts: str, networks: tuple[str, ...] = ()) -> None:
+    """Brings lab hosts to a state (``powered_off``, ``started``, ``partitioned``, ``healed``); all of them when none is named.
+
+    ``networks``: those that the states partitioned and healed are about, all when empty. Fails loudly when that does not work.
+    """
+    options = {"lab_state": state, "lab_hosts": list(hosts), "lab_partition_networks": list(networks)}
+    run = playbook("playbooks/lab.yml", "--extra-vars", json.dumps(options))
+    assert run.code == 0, run.output
+
+
+def ssh(lab_state: Path, host: str) -> list[str]:
+    """The command that runs a shell command on a lab host; one connection per host stays open for a minute."""
+    share = ("-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", "ControlPath=/tmp/honeycomb-%C")
+    return ["ssh", "-F", str(lab_state / "ssh/config"), *share, host]
+
+
+class Probe(threading.Thread):
+    """Asks for something all the time and keeps the longest time without an answer, in seconds; stops by itself after ``limit`` seconds."""
+
+    def __init__(self, ask: Callable[[], object], limit: float = 240.0):
+        super().__init__(daemon=True)
+        self.ask = ask
+        self.limit = limit
+        self.answers = 0
+        self.gap = 0.0
+        self.last_error = ""
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        start = last = time.monotonic()
+        while not self.stopped.is_set() and time.monotonic() - start < self.limit:
+            try:
+                self.ask()
+            except Exception as error:  # whatever the client raises is a gap
+                self.last_error = repr(error)
+            else:
+                now = time.monotonic()
+                self.answers += 1
+                self.gap = max(self.gap, now - last)
+                last = now
+            time.sleep(0.05)
+        self.gap = max(self.gap, time.monotonic() - last)
+
+    def __enter__(self) -> Probe:
+        self.start()
+        time.sleep(1)
+        assert self.answers, f"nothing answered before the drill: {self.last_error}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopped.set()
+        self.join()
