@@ -13,7 +13,7 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd import shards
-from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory import rules
+from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory import routing, rules
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.options import CLOUD_OPTIONS, LAB_OPTIONS
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab import definition
 
@@ -166,6 +166,7 @@ class ActionModule(ActionBase):
             findings += rules.check_label("cloud_name", first["cloud_name"])
         if "cloud_artifacts" in first:
             findings += rules.check_artifacts(first["cloud_artifacts"], arguments["artifacts"])
+        findings += routing.check_routing(values, groups, first["lab_networks"] if lab else {})
         members = groups.get("etcd", [])
         if members:
             members_values = {host: values[host] for host in members}

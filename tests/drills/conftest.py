@@ -72,9 +72,13 @@ def variables() -> dict:
     return {"state": Path(state), "vip": vip, "lab_state": Path(lab_state)}
 
 
-def lab(state: str, *hosts: str) -> None:
-    """Brings lab hosts to a state (``powered_off``, ``started``, ``partitioned``, ``healed``); fails loudly when that does not work."""
-    run = playbook("playbooks/lab.yml", "--extra-vars", json.dumps({"lab_state": state, "lab_hosts": list(hosts)}))
+def lab(state: str, *hosts: str, networks: tuple[str, ...] = ()) -> None:
+    """Brings lab hosts to a state (``powered_off``, ``started``, ``partitioned``, ``healed``); fails loudly when that does not work.
+
+    ``networks``: those that the states partitioned and healed are about, all when empty.
+    """
+    options = {"lab_state": state, "lab_hosts": list(hosts), "lab_partition_networks": list(networks)}
+    run = playbook("playbooks/lab.yml", "--extra-vars", json.dumps(options))
     assert run.code == 0, run.output
 
 

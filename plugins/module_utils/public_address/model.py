@@ -101,6 +101,14 @@ def interface_name(prefix: str, name: str) -> str:
 
 def parse(data: Mapping) -> Record:
     """Make a record of plain data (the module's options, or the file). Raises CloudError that names every mistake."""
+    record, problems = check(data)
+    if problems:
+        raise CloudError("Public addresses are refused, nothing was changed: " + "; ".join(problems), "Correct the list and run again.")
+    return record
+
+
+def check(data: Mapping) -> tuple[Record, list[str]]:
+    """Return the record and everything that is wrong with it."""
     problems: list[str] = []
     pools = [_network(pool, problems) for pool in data["pools"]]
     pools = [pool for pool in pools if pool is not None]
@@ -135,9 +143,7 @@ def parse(data: Mapping) -> Record:
         addresses.append(
             Address(name, entry["netns"], entry["interface"], tuple(map(str, found)), entry["mtu"], entry["rate_in"], entry["rate_out"])
         )
-    if problems:
-        raise CloudError("Public addresses are refused, nothing was changed: " + "; ".join(problems), "Correct the list and run again.")
-    return Record(tuple(addresses), tuple(map(str, pools)), tuple(data["uplinks"]), int(data["table"]))
+    return Record(tuple(addresses), tuple(map(str, pools)), tuple(data["uplinks"]), int(data["table"])), problems
 
 
 def _network(value: str, problems: list[str]) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
