@@ -44,8 +44,8 @@ def playbook(path: str, *arguments: str) -> Run:
         timeout=900,
         check=False,
     )
-    changed = json.loads(stats.read_text())["changed"] if stats.exists() else {}
-    return Run(process.returncode, process.stdout, changed)
+    hosts = json.loads(stats.read_text())["hosts"] if stats.exists() else {}
+    return Run(process.returncode, process.stdout, {host: counts["changed"] for host, counts in hosts.items()})
 
 
 @pytest.fixture(scope="session")
