@@ -213,21 +213,22 @@ def _firewall(record: model.Record, report: Report, check: bool) -> None:
 
 
 def converge(record: model.Record, check: bool = False) -> Report:
-    """Bring the host to the record: the firewall first, then what is too much, then what is missing. Reads back what it did.
+    """Bring the host to the record: what is too much goes, then the firewall, then what is missing comes. Reads back what it did.
 
     Raises CloudError when the kernel refuses something, or accepts it and then has something else.
     """
     report = Report()
-    _firewall(record, report, check)
-    _routing(record, report, check)
     kernel = Kernel()
     known = {device for address in record.addresses for device in (address.link, address.queue)}
+    # What goes away goes first: while it is announced it has to work.
     for device, name in kernel.owned().items():
         if device not in known:
             report.changes.append(f"remove {device} of {name}")
             report.before[device] = name
             if not check:
                 batch("ip", [f"link del {device}"], f"remove {device}")
+    _firewall(record, report, check)
+    _routing(record, report, check)
     touched = [address for address in record.addresses if _one(kernel, address, report, check)]
     if touched and not check:
         kernel = Kernel()
