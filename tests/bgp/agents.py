@@ -65,8 +65,8 @@ def forge(own4: str, own6: str, other4: str, other6: str, client4: str, client6:
     """Sends one frame of every kind from pub0 of this namespace; each carries its name."""
     from pathlib import Path
 
-    from scapy.all import ARP, ICMP, UDP, Ether, ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IP, IPv6, Raw, conf, sendp
-    from scapy.layers.inet6 import IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting
+    from scapy.all import ARP, ICMP, UDP, Ether, ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IP, IPv6, Raw, conf, fragment, sendp
+    from scapy.layers.inet6 import IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, fragment6
 
     conf.verb = 0
     me, gateway = Path("/sys/class/net/pub0/address").read_text().strip(), "ee:ee:ee:ee:ee:ee"
@@ -75,7 +75,6 @@ def forge(own4: str, own6: str, other4: str, other6: str, client4: str, client6:
     frames = {
         "good4": mine / IP(src=own4, dst=client4) / udp,
         "good6": mine / IPv6(src=own6, dst=client6) / udp,
-        "goodfragment4": mine / IP(src=own4, dst=client4, proto=17, frag=10),
         "bad4neighbour": mine / IP(src=other4, dst=client4) / udp,
         "bad4world": mine / IP(src="8.8.8.8", dst=client4) / udp,
         "bad4private": mine / IP(src="10.1.2.3", dst=client4) / udp,
@@ -83,7 +82,6 @@ def forge(own4: str, own6: str, other4: str, other6: str, client4: str, client6:
         "bad4zero": mine / IP(src="0.0.0.0", dst=client4) / udp,
         "bad4mac": strange / IP(src=own4, dst=client4) / udp,
         "bad4broadcast": Ether(src=me, dst="ff:ff:ff:ff:ff:ff") / IP(src=other4, dst=client4) / udp,
-        "bad4fragment": mine / IP(src=other4, dst=client4, proto=17, frag=10),
         "bad4icmp": mine / IP(src=other4, dst=client4) / ICMP(),
         "bad6neighbour": mine / IPv6(src=other6, dst=client6) / udp,
         "bad6world": mine / IPv6(src="2001:4860:4860::8888", dst=client6) / udp,
@@ -91,14 +89,25 @@ def forge(own4: str, own6: str, other4: str, other6: str, client4: str, client6:
         "bad6mac": strange / IPv6(src=own6, dst=client6) / udp,
         "bad6hopbyhop": mine / IPv6(src=other6, dst=client6) / IPv6ExtHdrHopByHop() / udp,
         "bad6routing": mine / IPv6(src=other6, dst=client6) / IPv6ExtHdrRouting(addresses=[client6]) / udp,
-        "bad6fragment": mine / IPv6(src=other6, dst=client6) / IPv6ExtHdrFragment(m=1) / udp,
         "badarp": Ether(src=me, dst="ff:ff:ff:ff:ff:ff") / ARP(op=2, hwsrc=me, psrc=other4, pdst=other4),
         "badna": Ether(src=me, dst="33:33:00:00:00:01")
         / IPv6(src="fe80::99", dst="ff02::1")
         / ICMPv6ND_NA(tgt=other6, O=1)
         / ICMPv6NDOptDstLLAddr(lladdr=me),
     }
+    # Whole packets in pieces: a single piece would wait for the others and arrive nowhere, forged or not.
+    for name, source4, source6 in (("good", own4, own6), ("bad", other4, other6)):
+        for version, packet in (
+            (4, lambda text, source=source4: fragment(IP(src=source, dst=client4, id=7) / udp / Raw(text), 800)),
+            (6, lambda text, source=source6: fragment6(IPv6(src=source, dst=client6) / IPv6ExtHdrFragment(id=7) / udp / Raw(text), 800)),
+        ):
+            mark = f"{name}{version}fragments"
+            frames[mark] = None
+            for piece in packet(f"<{mark}>".encode() * 80):
+                sendp(mine / piece, iface="pub0")
     for name, frame in frames.items():
+        if frame is None:
+            continue
         content = frame if name == "badna" else frame / Raw(f"<{name}>".encode().ljust(24, b"."))
         for _ in range(3):
             sendp(content, iface="pub0")

@@ -115,7 +115,7 @@ class Module:
         }
         command = ["ansible", "-i", INVENTORY, host, "-m", "honeycomb.cloud.public_address", "-a", json.dumps(arguments)]
         done = subprocess.run(
-            command + (["--check", "--diff"] if check else []),
+            command + (["--check"] if check else []),
             cwd=REPOSITORY,
             env=os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
             stdin=subprocess.DEVNULL,
