@@ -64,9 +64,14 @@ def bgp_secrets(lines: Iterable[str]) -> list[dict]:
     return [{"name": f"bgp_{line}", "kind": "password", "size": 32} for line in lines]
 
 
+def bgp_names(neighbors: Iterable[Mapping]) -> list[dict]:
+    """Return name and address of sessions, as module bgp_health takes them."""
+    return [{"name": neighbor["name"], "address": neighbor["address"]} for neighbor in neighbors]
+
+
 class FilterModule:
     """Filters of the subject BGP."""
 
     def filters(self) -> dict:
         """Return the filters by name."""
-        return {"bgp_neighbors": bgp_neighbors, "bgp_firewall": bgp_firewall, "bgp_secrets": bgp_secrets}
+        return {"bgp_neighbors": bgp_neighbors, "bgp_firewall": bgp_firewall, "bgp_names": bgp_names, "bgp_secrets": bgp_secrets}

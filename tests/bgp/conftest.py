@@ -124,7 +124,7 @@ class Module:
             check=False,
         )
         assert (done.returncode != 0) == fails, done.stdout + done.stderr
-        return json.JSONDecoder().raw_decode(done.stdout[done.stdout.index("{") :])[0]
+        return json.JSONDecoder().raw_decode(done.stdout[done.stdout.index("=> {") + 3 :])[0]
 
 
 def entry(number: int, name: str = "", **options: object) -> dict:
