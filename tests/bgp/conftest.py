@@ -40,9 +40,7 @@ class Shell:
 
     def __call__(self, host: str, command: str, stdin: str = "") -> str:
         """Return the standard output; a failure is the test's."""
-        done = subprocess.run(
-            [*self.ssh, host, command], input=stdin, capture_output=True, text=True, timeout=120, check=False
-        )
+        done = subprocess.run([*self.ssh, host, command], input=stdin, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, f"{host}: {command}: {done.stdout}{done.stderr}"
         return done.stdout
 

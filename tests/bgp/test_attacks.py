@@ -65,7 +65,9 @@ def test_the_firewall_is_what_stops_forged_packets(shell, containers, addresses)
     arrived = witnessed(
         shell,
         ("edge1", "ip netns exec world", "eth0"),
-        lambda: shell("node1", f"ip netns exec t20 python3 /run/agents.py forge {own4} {own6} 203.0.113.99 2001:db8:113::99 {' '.join(CLIENT)}"),
+        lambda: shell(
+            "node1", f"ip netns exec t20 python3 /run/agents.py forge {own4} {own6} 203.0.113.99 2001:db8:113::99 {' '.join(CLIENT)}"
+        ),
     )
     assert {"bad4neighbour", "bad6neighbour", "bad4mac"} <= arrived
     check = addresses("node1", entry(20), check=True)
@@ -83,7 +85,7 @@ def test_nobody_outside_speaks_for_a_container(shell, containers, addresses):
     frame = f"IP(src='{address}', dst='{address}') / UDP(sport=1, dport=7007) / Raw(b'<outside>')"
     program = f"from scapy.all import *; conf.verb = 0; send({frame}, count=3)"
     arrived = witnessed(
-        shell, ("node1", "ip netns exec t20", "pub0"), lambda: shell("edge1", f"ip netns exec world python3 -c \"{program}\"")
+        shell, ("node1", "ip netns exec t20", "pub0"), lambda: shell("edge1", f'ip netns exec world python3 -c "{program}"')
     )
     assert "outside" not in arrived
     assert dropped(shell, "node1", "an address of ours from outside") == before + 3
@@ -97,7 +99,7 @@ def test_a_container_reaches_neither_its_host_nor_the_inner_networks(shell, cont
     targets = ["169.254.1.1", *(text.split("/")[0] for text in inner)]
     for target in targets:
         program = f"import socket; socket.create_connection(('{target}', 22), timeout=1)"
-        answer = shell("node1", f"ip netns exec t20 python3 -c \"{program}\" 2>&1 || true")
+        answer = shell("node1", f'ip netns exec t20 python3 -c "{program}" 2>&1 || true')
         assert "timed out" in answer or "unreachable" in answer, f"ssh on {target} answered: {answer or 'connected'}"
     assert dropped(shell, "node1", "the host is not for containers")
     assert dropped(shell, "node1", "public traffic leaves by the uplinks alone")
@@ -110,8 +112,10 @@ def test_a_host_carries_no_transit(shell, cloud, world):
     try:
         # The worst case for the host: it even has a route back out by the other line.
         shell("node1", f"ip route add 192.0.2.0/24 via {line2['neighbor']}")
-        program = "from scapy.all import *; conf.verb = 0; send(IP(src='198.51.100.2', dst='192.0.2.9') / UDP() / Raw(b'<transit>'), count=3)"
-        arrived = witnessed(shell, ("edge1", "", "edgeb0"), lambda: shell("edge1", f"ip netns exec world python3 -c \"{program}\""))
+        program = (
+            "from scapy.all import *; conf.verb = 0; send(IP(src='198.51.100.2', dst='192.0.2.9') / UDP() / Raw(b'<transit>'), count=3)"
+        )
+        arrived = witnessed(shell, ("edge1", "", "edgeb0"), lambda: shell("edge1", f'ip netns exec world python3 -c "{program}"'))
     finally:
         shell("edge1", "ip route del 192.0.2.0/24")
         shell("node1", "ip route del 192.0.2.0/24")
@@ -147,7 +151,13 @@ def prefixes(shell, host: str, version: str = "ipv4") -> set[str]:
 
 def leak(shell, cloud, host: str, *networks: str) -> None:
     """Makes a speaker announce whatever it has, and more."""
-    lines = ["route-map LEAK permit 10", "exit", f"router bgp {asn(shell, host)}", "no bgp network import-check", "address-family ipv4 unicast"]
+    lines = [
+        "route-map LEAK permit 10",
+        "exit",
+        f"router bgp {asn(shell, host)}",
+        "no bgp network import-check",
+        "address-family ipv4 unicast",
+    ]
     lines += ["neighbor line1 route-map LEAK out", *(f"network {network}" for network in networks)]
     vtysh(shell, host, *lines)
 
@@ -179,7 +189,10 @@ def test_a_host_announces_no_foreign_prefix_and_the_router_upstream_takes_none(s
         assert "192.0.2.66" not in shell("node1", 'vtysh -c "show bgp ipv4 unicast"'), "it is not even taken from the kernel"
         leak(shell, cloud, "node1", "192.0.2.66/32", "203.0.113.0/25", "0.0.0.0/0")
         neighbor = cloud["uplinks"]["node1"][0]["neighbor"]
-        until("the leak is sent", lambda: "192.0.2.66" in shell("node1", f'vtysh -c "show bgp ipv4 unicast neighbors {neighbor} advertised-routes"'))
+        until(
+            "the leak is sent",
+            lambda: "192.0.2.66" in shell("node1", f'vtysh -c "show bgp ipv4 unicast neighbors {neighbor} advertised-routes"'),
+        )
         time.sleep(1)
         assert prefixes(shell, "edge1") == before, "the router upstream takes single public addresses and nothing else"
     finally:
@@ -190,7 +203,13 @@ def test_too_many_prefixes_end_the_session_and_leave_the_other_line(shell, cloud
     """With a limit of three instead of ten thousand; four addresses of one host are one too many on its first line."""
     address = cloud["uplinks"]["node1"][0]["address"]
     assert re.search(rf"neighbor {address} maximum-prefix \d+ restart 5 force", shell("edge1", "cat /etc/frr/frr.conf"))
-    vtysh(shell, "edge1", f"router bgp {asn(shell, 'edge1')}", "address-family ipv4 unicast", f"neighbor {address} maximum-prefix 3 restart 5 force")
+    vtysh(
+        shell,
+        "edge1",
+        f"router bgp {asn(shell, 'edge1')}",
+        "address-family ipv4 unicast",
+        f"neighbor {address} maximum-prefix 3 restart 5 force",
+    )
     numbers = range(201, 205)
     try:
         shell("node1", "; ".join(f"ip route add blackhole 203.0.113.{number}/32" for number in numbers))
@@ -220,7 +239,11 @@ def test_passwords_are_in_no_log_and_readable_by_nobody_else(shell, cloud):
     for host in ("node1", "edge1"):
         for password in passwords:
             assert password in shell(host, "cat /etc/frr/frr.conf")
-            found = shell(host, "cat > /run/pattern; (journalctl --no-pager; cat /var/log/frr/* /proc/*/cmdline 2>/dev/null) | grep -acF -f /run/pattern || true; rm /run/pattern", password + "\n")
+            found = shell(
+                host,
+                "cat > /run/pattern; (journalctl --no-pager; cat /var/log/frr/* /proc/*/cmdline 2>/dev/null) | grep -acF -f /run/pattern || true; rm /run/pattern",
+                password + "\n",
+            )
             assert found.strip() == "0", f"{host}: a password is in a log or on a command line"
         assert shell(host, "stat -c %a /etc/frr/frr.conf /etc/frr/passwords").split() == ["640", "600"]
     for log in Path("~/.local/state/honeycomb/log").expanduser().glob("*bgp*.log"):

@@ -14,9 +14,7 @@ def measure(shell, address: str, inward: bool, udp: bool, offered: int) -> float
     """Return what arrives, in kbit/s of payload."""
     options = f"-u -b {offered}k -l 1448" if udp else ""
     direction = "" if inward else "-R"
-    result = shell.json(
-        "edge1", f"ip netns exec world iperf3 -J -c {address} -p 5202 -t {SECONDS} -O 1 {options} {direction}"
-    )["end"]
+    result = shell.json("edge1", f"ip netns exec world iperf3 -J -c {address} -p 5202 -t {SECONDS} -O 1 {options} {direction}")["end"]
     return (result.get("sum_received") or result["sum"])["bits_per_second"] / 1000
 
 
@@ -68,7 +66,10 @@ def test_a_limit_that_cannot_be_enforced_is_an_error(shell, server, addresses):
     refused = addresses("node1", entry(30, rate_in=1), fails=True)
     assert "t30" in refused["msg"]
     # A tc that says yes and does nothing, as with some drivers: the module must not say that all is well.
-    shell("node1", "printf '#!/bin/sh\\ncase \"$*\" in *-batch*) cat >/dev/null; exit 0;; esac\\nexec /usr/sbin/tc \"$@\"\\n' > /usr/local/bin/tc; chmod +x /usr/local/bin/tc")
+    shell(
+        "node1",
+        'printf \'#!/bin/sh\\ncase "$*" in *-batch*) cat >/dev/null; exit 0;; esac\\nexec /usr/sbin/tc "$@"\\n\' > /usr/local/bin/tc; chmod +x /usr/local/bin/tc',
+    )
     try:
         refused = addresses("node1", entry(30, rate_in=30000, rate_out=10000), fails=True)
     finally:

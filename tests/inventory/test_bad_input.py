@@ -29,6 +29,11 @@ def shards(**resources):
     }
 
 
+# The lab's hosts have their uplinks in these networks.
+EDGES = {
+    "edge": {"cidr": "10.140.2.0/24", "interface": "edge0"},
+    "edge_b": {"cidr": "10.140.3.0/24", "interface": "edgeb0"},
+}
 CASES = {
     "wrong type": (
         "example",
@@ -47,6 +52,7 @@ CASES = {
                 "lab_networks": {
                     "management": {"cidr": "10.140.0.0/24", "interface": "mgmt0", "nat": True},
                     "underlay": {"cidr": "10.140.0.0/23", "interface": "under0"},
+                    **EDGES,
                 }
             }
         },
@@ -61,7 +67,7 @@ CASES = {
     ),
     "a lab network without an interface": (
         "lab",
-        {"variables": {"lab_networks": {"management": {"cidr": "10.140.0.0/24"}}}},
+        {"variables": {"lab_networks": {"management": {"cidr": "10.140.0.0/24"}, **EDGES}}},
         "lab_networks.management (zz_test.yml): expected cidr and interface, found {'cidr': '10.140.0.0/24'}",
     ),
     "a host in two zones": (

@@ -62,7 +62,7 @@ def check_pools(pools: Any, taken: Mapping[str, ipaddress.IPv4Network | ipaddres
     findings: list[Finding] = []
     valid: dict[str, Any] = dict(taken)
     for index, pool in enumerate(pools if isinstance(pools, list) else []):
-        subject = f"cloud_public_pools[{index}]"
+        subject = f"cloud_public_pools.{index}"
         try:
             network = ipaddress.ip_network(pool)
         except ValueError as error:
@@ -80,7 +80,8 @@ def _networks(values: Mapping[str, Mapping[str, Any]], lab: Mapping[str, Any]) -
     found = {}
     given = {f"lab_networks.{name}": network.get("cidr") for name, network in lab.items() if isinstance(network, Mapping)}
     given["cloud_management_network"] = next(iter(values.values()), {}).get("cloud_management_network")
-    given |= {f"cloud_address of {host}": variables.get("cloud_address") for host, variables in values.items()} if not lab else {}
+    if not lab and not given["cloud_management_network"]:  # else check_addresses says that they are in that network
+        given |= {f"cloud_address of {host}": variables.get("cloud_address") for host, variables in values.items()}
     for what, cidr in given.items():
         try:
             found[what] = ipaddress.ip_network(cidr) if cidr else None
@@ -129,7 +130,7 @@ def check_uplinks(host: str, uplinks: Any, lines: Any, speaker: bool) -> list[Fi
     for index, uplink in enumerate(uplinks):
         if not isinstance(uplink, Mapping):
             continue
-        subject, line = f"frr_uplinks[{index}]", uplink.get("line")
+        subject, line = f"frr_uplinks.{index}", uplink.get("line")
         if line not in lines:
             known = ", ".join(lines) or "none"
             problem = f"expected a line of cloud_uplinks ({known}), found {line}{did_you_mean(str(line), lines)}"
@@ -152,7 +153,7 @@ def _check_interfaces(host: str, uplinks: Any, lab: Mapping[str, Any]) -> list[F
     known = [network.get("interface") for network in lab.values() if isinstance(network, Mapping)]
     return [
         Finding(
-            f"frr_uplinks[{index}].interface",
+            f"frr_uplinks.{index}.interface",
             f"expected an interface of lab_networks ({', '.join(map(str, known))}), found {uplink.get('interface')}",
             (host,),
         )

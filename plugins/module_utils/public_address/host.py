@@ -116,7 +116,9 @@ class Kernel:
                 "gateways": [a["local"] for a in link["addr_info"] if a["local"] in model.GATEWAYS.values()],
                 "rp_filter": int(rp_filter),
             },
-            "routes": sorted(route["dst"] for route in self.routes if route.get("dev") == address.link and route["dst"] in address.addresses),
+            "routes": sorted(
+                route["dst"] for route in self.routes if route.get("dev") == address.link and route["dst"] in address.addresses
+            ),
             "neighbours": {
                 entry["dst"]: entry["lladdr"]
                 for entry in sorted(self.neighbours, key=lambda entry: entry["dst"])

@@ -170,7 +170,13 @@ def burst(kbit: int) -> int:
 def wanted(address: Address) -> dict:
     """What shall be observed of an address, in the shape of ``host.observe``."""
     return {
-        "interface": {"mac": address.mac, "mtu": address.mtu, "up": True, "addresses": sorted(address.addresses), "gateways": _gateways(address)},
+        "interface": {
+            "mac": address.mac,
+            "mtu": address.mtu,
+            "up": True,
+            "addresses": sorted(address.addresses),
+            "gateways": _gateways(address),
+        },
         "host": {"mtu": address.mtu, "up": True, "gateways": _gateways(address), "rp_filter": 1},
         "routes": sorted(address.addresses),
         "neighbours": {each: address.mac for each in sorted(address.addresses)},
