@@ -10,8 +10,8 @@ short_description: Put public addresses straight into the network namespaces of 
 author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
-  - Takes all public addresses of a host in one call. Each becomes an interface inside a container's network namespace, with a /32 and a /128,
-    and a route on the host, which FRR (role P(honeycomb.cloud.frr#role)) announces.
+  - Takes all public addresses of a host in one call. Each becomes an interface inside a container's network namespace, with a /32 and a
+    /128, and a route on the host, which FRR (role P(honeycomb.cloud.frr#role)) announces.
   - A container can use its own addresses only. Its frames are checked for interface, hardware address and source in IPv4, IPv6 and ARP.
     It reaches the world by the uplinks and nothing else, and of its host no more than an echo.
   - Limits are token buckets in both directions. They are read back from the kernel. A kernel that cannot enforce one makes the call fail.

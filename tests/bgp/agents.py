@@ -17,7 +17,7 @@ def echo() -> None:
     """Answers every datagram on PORT, IPv4 and IPv6, from the address that was asked."""
     service = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     service.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-    service.bind(("::", PORT))
+    service.bind(("::", PORT))  # whichever address the container is given
     while True:
         data, peer = service.recvfrom(2048)
         try:
@@ -65,7 +65,7 @@ def forge(own4: str, own6: str, other4: str, other6: str, client4: str, client6:
     """Sends one frame of every kind from pub0 of this namespace; each carries its name."""
     from pathlib import Path
 
-    from scapy.all import ARP, ICMP, UDP, Ether, ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IP, IPv6, Raw, conf, fragment, sendp
+    from scapy.all import ARP, ICMP, IP, UDP, Ether, ICMPv6ND_NA, ICMPv6NDOptDstLLAddr, IPv6, Raw, conf, fragment, sendp
     from scapy.layers.inet6 import IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, fragment6
 
     conf.verb = 0
@@ -79,7 +79,7 @@ def forge(own4: str, own6: str, other4: str, other6: str, client4: str, client6:
         "bad4world": mine / IP(src="8.8.8.8", dst=client4) / udp,
         "bad4private": mine / IP(src="10.1.2.3", dst=client4) / udp,
         "bad4gateway": mine / IP(src="169.254.1.1", dst=client4) / udp,
-        "bad4zero": mine / IP(src="0.0.0.0", dst=client4) / udp,
+        "bad4zero": mine / IP(src="0.0.0.0", dst=client4) / udp,  # noqa: S104  # a source
         "bad4mac": strange / IP(src=own4, dst=client4) / udp,
         "bad4broadcast": Ether(src=me, dst="ff:ff:ff:ff:ff:ff") / IP(src=other4, dst=client4) / udp,
         "bad4icmp": mine / IP(src=other4, dst=client4) / ICMP(),

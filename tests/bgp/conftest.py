@@ -1,4 +1,4 @@
-"""What the tests of BGP and public addresses share: containers on the nodes, a client behind the router upstream, a probe that measures gaps."""
+"""What the tests of BGP and public addresses share: containers on nodes, a client behind the router upstream, a probe of gaps."""
 
 from __future__ import annotations
 

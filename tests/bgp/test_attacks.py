@@ -1,4 +1,4 @@
-"""A container forges, a neighbour announces too much, a host is asked to carry transit: nothing of it works, and what is legitimate does."""
+"""A container forges, a neighbour announces too much, a host is asked to carry transit: it does not work, what is legitimate does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import CLIENT, NODES, entry, reachable, until
-
 
 SUMMARY = 'vtysh -c "show bgp ipv4 unicast summary json"'
 
@@ -241,7 +240,8 @@ def test_passwords_are_in_no_log_and_readable_by_nobody_else(shell, cloud):
             assert password in shell(host, "cat /etc/frr/frr.conf")
             found = shell(
                 host,
-                "cat > /run/pattern; (journalctl --no-pager; cat /var/log/frr/* /proc/*/cmdline 2>/dev/null) | grep -acF -f /run/pattern || true; rm /run/pattern",
+                "cat > /run/pattern; (journalctl --no-pager; cat /var/log/frr/* /proc/*/cmdline 2>/dev/null)"
+                " | grep -acF -f /run/pattern || true; rm /run/pattern",
                 password + "\n",
             )
             assert found.strip() == "0", f"{host}: a password is in a log or on a command line"

@@ -38,7 +38,7 @@ def test_both_directions_keep_to_two_limits(shell, server, addresses):
                 rate = measure(shell, server[0], inward, udp, limit * 2)
                 what = f"{'UDP' if udp else 'TCP'} {'towards' if inward else 'from'} the container at {limit // 1000} Mbit/s"
                 results[what] = (rate - limit) / limit * 100, 5 if udp else 10
-    for what, (off, allowed) in results.items():
+    for what, (off, _) in results.items():
         print(f"{what}: {off:+.1f} %")
     assert all(abs(off) <= allowed for off, allowed in results.values()), json.dumps(results, indent=1)
     assert shell("node1", "cat /sys/class/net/pub-t30/ifindex") == index, "a new limit leaves the interface and its connections alone"
@@ -68,7 +68,8 @@ def test_a_limit_that_cannot_be_enforced_is_an_error(shell, server, addresses):
     # A tc that says yes and does nothing, as with some drivers: the module must not say that all is well.
     shell(
         "node1",
-        'printf \'#!/bin/sh\\ncase "$*" in *-batch*) cat >/dev/null; exit 0;; esac\\nexec /usr/sbin/tc "$@"\\n\' > /usr/local/bin/tc; chmod +x /usr/local/bin/tc',
+        "cat > /usr/local/bin/tc; chmod +x /usr/local/bin/tc",
+        '#!/bin/sh\ncase "$*" in *-batch*) cat >/dev/null; exit 0;; esac\nexec /usr/sbin/tc "$@"\n',
     )
     try:
         refused = addresses("node1", entry(30, rate_in=30000, rate_out=10000), fails=True)

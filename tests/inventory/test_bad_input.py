@@ -62,7 +62,7 @@ CASES = {
     "a lab name that is too long": (
         "lab",
         {"variables": {"lab_name": "honeycomb"}},
-        "lab_name (zz_test.yml): interface name honeycomb-under0-31 would have 19 characters, at most 15 are possible: "
+        "lab_name (zz_test.yml): interface name honeycomb-edgeb0-31 would have 19 characters, at most 15 are possible: "
         "shorten the lab's name (or the network's interface) by 4",
     ),
     "a lab network without an interface": (

@@ -23,11 +23,13 @@ def public(*entries: dict, **variables: object) -> dict:
 CASES = {
     "overlapping pools": (
         {"variables": {"cloud_public_pools": ["203.0.113.0/24", "203.0.113.128/25"], "cloud_public_addresses": []}},
-        "cloud_public_pools.1 (zz_test.yml): expected a network of its own, found 203.0.113.128/25, which overlaps cloud_public_pools.0 (203.0.113.0/24)",
+        "cloud_public_pools.1 (zz_test.yml): expected a network of its own, found "
+        "203.0.113.128/25, which overlaps cloud_public_pools.0 (203.0.113.0/24)",
     ),
     "a pool that holds the hosts": (
         {"variables": {"cloud_public_pools": ["192.0.2.0/25"], "cloud_public_addresses": []}},
-        "cloud_public_pools.0 (zz_test.yml): expected a network of its own, found 192.0.2.0/25, which overlaps cloud_management_network (192.0.2.0/24)",
+        "cloud_public_pools.0 (zz_test.yml): expected a network of its own, found "
+        "192.0.2.0/25, which overlaps cloud_management_network (192.0.2.0/24)",
     ),
     "an unknown line": (
         uplinks(line="lien1"),
@@ -43,7 +45,8 @@ CASES = {
     ),
     "the same number on both sides": (
         {"variables": {"cloud_uplinks": {"line1": {"asn": 4200000100}, "line2": {"asn": 4200000201}}}},
-        "cloud_uplinks.line1.asn (zz_test.yml): expected another number than cloud_bgp_asn, which BGP would take for a loop, found 4200000100",
+        "cloud_uplinks.line1.asn (zz_test.yml): expected another number than cloud_bgp_asn, which BGP would take for a loop, found "
+        "4200000100",
     ),
     "one address twice": (
         public(SHOP, {**SHOP, "name": "mail", "netns": "mail"}),
@@ -59,7 +62,8 @@ CASES = {
     ),
     "an address on an unknown host": (
         public({**SHOP, "hosts": ["node4.example.net"]}),
-        "cloud_public_addresses.shop (zz_test.yml): expected hosts of the inventory, found node4.example.net, did you mean node3.example.net?",
+        "cloud_public_addresses.shop (zz_test.yml): expected hosts of the inventory, found "
+        "node4.example.net, did you mean node3.example.net?",
     ),
 }
 

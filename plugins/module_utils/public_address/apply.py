@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The host's own way to its public addresses, without Ansible: at boot and whenever a namespace appears (honeycomb-public-address.service)."""
+"""The host's own way to its public addresses, without Ansible: at boot and when a namespace appears (honeycomb-public-address.service)."""
 
 from __future__ import annotations
 

@@ -274,7 +274,8 @@ def _verify(address: model.Address, found: dict | None) -> None:
     wanted = model.wanted(address)
     for part in model.differences(wanted, found):
         raise CloudError(
-            f"Public address {address.name}: the kernel took every command, but {part} is {(found or {}).get(part)}, expected {wanted[part]}",
+            f"Public address {address.name}: the kernel took every command, "
+            f"but {part} is {(found or {}).get(part)}, expected {wanted[part]}",
             f"Look at: ip -d address show {address.link}; tc -s qdisc show; does something else change it?",
         )
 

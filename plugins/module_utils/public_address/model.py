@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Public addresses in network namespaces: what the kernel shall have for each, as plain data. Pure.
 
-One address is a veth pair: ``pub-NAME`` on the host, the container's own interface at the other end. The host routes to it, so the container is
-alone on its link and has nobody to deceive but the host, which believes nothing: neighbours are fixed, sources are checked by nftables.
+One address is a veth pair: ``pub-NAME`` on the host, the container's own interface at the other end. The host routes to it, so the
+container is alone on its link and has nobody to deceive but the host, which believes nothing: neighbours are fixed, sources are checked by nftables.
 Limits are token buckets: towards the container on the host's end, from it on an ifb device that the host's end redirects to.
 """
 
@@ -23,7 +23,7 @@ GATEWAYS = {4: "169.254.1.1", 6: "fe80::1"}
 GATEWAY_MAC = "ee:ee:ee:ee:ee:ee"  # the same on every host, so that a container that moved finds its gateway at once
 RULE_LOCAL, RULE_PUBLIC = 1500, 1501  # priorities of the routing rules
 LATENCY_MS = 50  # most time that a packet waits in a limit's queue
-# A bucket holds what passes in 10 ms, and never less than two packets after segmentation offload (GSO, 64 KiB) would need for a smooth start.
+# A bucket holds what passes in 10 ms, and never less than 16 KiB: ten packets. Larger ones of segmentation offload are split by it.
 BURST_MS, BURST_LEAST = 10, 16 * 1024
 
 
@@ -239,7 +239,7 @@ def queue_commands(address: Address) -> list[str]:
 
 
 def limit_commands(address: Address, existing: Iterable[str] = ()) -> list[str]:
-    """Lines for `tc -batch`. ``existing`` says what there is already: "in" and "out" for buckets, "redirection"; buckets change in place."""
+    """Lines for `tc -batch`. ``existing`` says what there is: "in" and "out" for buckets, "redirection". Buckets change in place."""
     lines = []
     if "redirection" in existing:
         lines.append(f"qdisc del dev {address.link} ingress")
@@ -269,7 +269,7 @@ def differences(wanted: Mapping, found: Mapping | None) -> list[str]:
 
 
 def rules(record: Record) -> dict[int, set[str]]:
-    """IP version -> routing rules as "priority source table". Between containers of a host by its own routes; outward only by the uplinks."""
+    """IP version -> routing rules as "priority source table". Inside a host by its own routes; outward only by the uplinks."""
     found: dict[int, set[str]] = {4: set(), 6: set()}
     for pool in record.pools:
         version = 6 if ":" in pool else 4
