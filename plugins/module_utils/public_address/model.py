@@ -3,7 +3,8 @@
 """Public addresses in network namespaces: what the kernel shall have for each, as plain data. Pure.
 
 One address is a veth pair: ``pub-NAME`` on the host, the container's own interface at the other end. The host routes to it, so the
-container is alone on its link and has nobody to deceive but the host, which believes nothing: neighbours are fixed, sources are checked by nftables.
+container is alone on its link and has nobody to deceive but the host, which believes nothing: neighbours are fixed, sources are checked
+by nftables.
 Limits are token buckets: towards the container on the host's end, from it on an ifb device that the host's end redirects to.
 """
 
