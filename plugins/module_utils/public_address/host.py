@@ -244,6 +244,8 @@ def _one(kernel: Kernel, address: model.Address, report: Report, check: bool) ->
     if not exists(address.netns):
         report.waiting.append(address.name)
         left = [device for device in (address.link, address.queue) if device in kernel.links]
+        if left:
+            report.changes.append(f"remove what is left of {address.name}")
         if left and not check:
             batch("ip", [f"link del {device}" for device in left], f"remove what is left of {address.name}")
         return False
