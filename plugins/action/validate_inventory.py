@@ -13,7 +13,7 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd import shards
-from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory import rules
+from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory import routing, rules
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.options import CLOUD_OPTIONS, LAB_OPTIONS
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab import definition
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network import declaration
@@ -170,6 +170,7 @@ class ActionModule(ActionBase):
         findings += rules.check_underlay(values, groups.get("ovn_host", []))
         if isinstance(first.get("tenants"), list):
             findings += rules.check_tenants(first["tenants"], CLOUD_OPTIONS["tenants"], _network_limits(first, groups))
+        findings += routing.check_routing(values, groups, first["lab_networks"] if lab else {})
         members = groups.get("etcd", [])
         if members:
             members_values = {host: values[host] for host in members}

@@ -59,6 +59,12 @@ def templated(expression: str) -> object:
     return json.loads(output[output.index("{") :])["msg"]
 
 
+def variables() -> dict:
+    """The inventory's values that tests of several layers need: ``state``, ``lab_state`` (paths) and ``vip``."""
+    state, vip, lab_state = templated("[cloud_state_dir, cloud_api_vip, lab_state_dir]")
+    return {"state": Path(state), "vip": vip, "lab_state": Path(lab_state)}
+
+
 def lab(state: str, *hosts: str, networks: tuple[str, ...] = ()) -> None:
     """Brings lab hosts to a state (``powered_off``, ``started``, ``partitioned``, ``healed``); all of them when none is named.
 

@@ -11,16 +11,16 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
 
-from cloud_under_test import INVENTORY, REPOSITORY, Probe, Run, lab, playbook, templated
+import cloud_under_test as cloud
+from cloud_under_test import Probe, Run, lab, playbook
 
-__all__ = ["INVENTORY", "REPOSITORY", "Probe", "Run", "lab", "on_host", "playbook"]
+__all__ = ["Probe", "Run", "lab", "on_host", "playbook"]
 
 
 @pytest.fixture(scope="session")
 def variables() -> dict:
     """The inventory's variables that the drills need."""
-    state, vip, lab_state = templated("[cloud_state_dir, cloud_api_vip, lab_state_dir]")
-    return {"state": Path(state), "vip": vip, "lab_state": Path(lab_state)}
+    return cloud.variables()
 
 
 @pytest.fixture

@@ -37,6 +37,11 @@ def network(**changes):
     }
 
 
+# The lab's hosts have their uplinks in these networks.
+EDGES = {
+    "edge": {"cidr": "10.140.2.0/24", "interface": "edge0"},
+    "edge_b": {"cidr": "10.140.3.0/24", "interface": "edgeb0"},
+}
 CASES = {
     "overlapping subnets of a tenant's network": (
         "example",
@@ -108,6 +113,7 @@ CASES = {
                 "lab_networks": {
                     "management": {"cidr": "10.140.0.0/24", "interface": "mgmt0", "nat": True},
                     "underlay": {"cidr": "10.140.0.0/23", "interface": "under0"},
+                    **EDGES,
                 }
             }
         },
@@ -117,7 +123,7 @@ CASES = {
     "a lab name that is too long": (
         "lab",
         {"variables": {"lab_name": "honeycomb"}},
-        "lab_name (zz_test.yml): interface name honeycomb-under0-31 would have 19 characters, at most 15 are possible: "
+        "lab_name (zz_test.yml): interface name honeycomb-edgeb0-31 would have 19 characters, at most 15 are possible: "
         "shorten the lab's name (or the network's interface) by 4",
     ),
     "a lab network without an interface": (
@@ -127,6 +133,7 @@ CASES = {
                 "lab_networks": {
                     "management": {"cidr": "10.140.0.0/24"},
                     "underlay": {"cidr": "10.140.1.0/24", "interface": "under0"},
+                    **EDGES,
                 }
             }
         },

@@ -73,6 +73,38 @@ CLOUD_OPTIONS: dict[str, dict] = {
         "same": True,
         "description": "Software that is in no distribution: name -> {version, url, sha256}.",
     },
+    "cloud_bgp_asn": {
+        "type": "int",
+        "same": True,
+        "description": "Number of the autonomous system that all hosts of group bgp speak for, from 1 to 4294967294.",
+    },
+    "cloud_uplinks": {
+        "type": "dict",
+        "same": True,
+        "description": "Lines to the world: name -> {asn} of the router upstream. Hosts say in frr_uplinks how they reach them.",
+    },
+    "cloud_public_pools": {
+        "type": "list",
+        "elements": "str",
+        "same": True,
+        "description": "Networks of public addresses, IPv4 and IPv6. Nothing else is announced.",
+    },
+    "cloud_public_addresses": {
+        "type": "list",
+        "elements": "dict",
+        "same": True,
+        "description": "Public addresses inside containers. Several hosts mean the same address on each of them (anycast).",
+        "options": {
+            "name": {"type": "str", "required": True},
+            "hosts": {"type": "list", "elements": "str", "required": True},
+            "netns": {"type": "str", "required": True},
+            "interface": {"type": "str"},
+            "addresses": {"type": "list", "elements": "str", "required": True},
+            "mtu": {"type": "int"},
+            "rate_in": {"type": "int"},
+            "rate_out": {"type": "int"},
+        },
+    },
     "cloud_artifact_dir": {"type": "path", "same": True, "description": "Mirror of the artifacts on the control machine."},
 }
 

@@ -20,13 +20,13 @@ ENVIRONMENT = {
 }
 
 
-def run(command: Sequence[str], purpose: str, hint: str = "", timeout: float = 300) -> str:
-    """Return the standard output of ``command``.
+def run(command: Sequence[str], purpose: str, hint: str = "", timeout: float = 300, stdin: str = "") -> str:
+    """Return the standard output of ``command``, which reads ``stdin``.
 
     Raises CloudError when it cannot be started, fails, or needs longer than ``timeout`` seconds.
     """
     try:
-        done = subprocess.run(list(command), capture_output=True, text=True, env=ENVIRONMENT, timeout=timeout, check=False)
+        done = subprocess.run(list(command), input=stdin, capture_output=True, text=True, env=ENVIRONMENT, timeout=timeout, check=False)
     except FileNotFoundError as error:
         raise CloudError(f"Could not {purpose}: the program {command[0]} is not on the host", hint) from error
     except subprocess.TimeoutExpired as error:

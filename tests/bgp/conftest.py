@@ -1,0 +1,180 @@
+"""What the tests of BGP and public addresses share: containers on nodes, a client behind the router upstream, a probe of gaps."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
+
+from cloud_under_test import INVENTORY, REPOSITORY, lab, templated
+
+__all__ = ["lab"]
+
+NODES = ("node1", "node2", "node3")
+CLIENT = ("198.51.100.2", "2001:db8:51::2")  # the client upstream, in the namespace "world" of edge1
+AGENTS = Path(__file__).with_name("agents.py")
+PACKAGES = {"iperf3": "iperf3", "python3-scapy": "/usr/lib/python3/dist-packages/scapy"}
+
+
+class Shell:
+    """Runs commands on lab hosts over one ssh connection per host."""
+
+    def __init__(self, state: Path):
+        self.ssh = ["ssh", "-F", str(state / "ssh/config"), "-o", "ControlMaster=auto", "-o", "ControlPersist=60"]
+        self.ssh += ["-o", "ControlPath=/tmp/honeycomb-bgp-%C"]
+
+    def __call__(self, host: str, command: str, stdin: str = "") -> str:
+        """Return the standard output; a failure is the test's."""
+        done = subprocess.run([*self.ssh, host, command], input=stdin, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, f"{host}: {command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def json(self, host: str, command: str) -> dict:
+        """Return what the command prints as JSON."""
+        return json.loads(self(host, command))
+
+    @contextmanager
+    def background(self, host: str, command: str) -> Iterator[subprocess.Popen]:
+        """A command that runs while the block does; its own end is awaited."""
+        with subprocess.Popen(
+            [*self.ssh, host, command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.terminate()
+
+
+def until(what: str, ask: Callable[[], object], timeout: float = 30.0) -> object:
+    """Ask until the answer is true and return it; the last answer is in the failure."""
+    deadline = time.monotonic() + timeout
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"{what}: not within {timeout:.0f} s, last seen {answer!r}"
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def cloud() -> dict:
+    """What the tests need of the inventory: uplinks by host, pools."""
+    names = ", ".join(f"'{name}': hostvars['{name}'].frr_uplinks" for name in (*NODES, "edge1"))
+    found = templated("{'uplinks': {" + names + "}, 'pools': cloud_public_pools, 'state': lab_state_dir, 'secrets': cloud_state_dir}")
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.fixture(scope="session")
+def shell(cloud: dict) -> Shell:
+    return Shell(Path(cloud["state"]))
+
+
+class Module:
+    """Calls module public_address on a host, as a playbook does."""
+
+    def __init__(self, cloud: dict):
+        self.cloud = cloud
+
+    def __call__(self, host: str, *addresses: dict, check: bool = False, fails: bool = False) -> dict:
+        arguments = {
+            "addresses": list(addresses),
+            "pools": self.cloud["pools"],
+            "uplinks": [uplink["interface"] for uplink in self.cloud["uplinks"][host]],
+        }
+        command = ["ansible", "-i", INVENTORY, host, "-m", "honeycomb.cloud.public_address", "-a", json.dumps(arguments)]
+        done = subprocess.run(
+            command + (["--check"] if check else []),
+            cwd=REPOSITORY,
+            env=os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (done.returncode != 0) == fails, done.stdout + done.stderr
+        return json.JSONDecoder().raw_decode(done.stdout[done.stdout.index("=> {") + 3 :])[0]
+
+
+def entry(number: int, name: str = "", **options: object) -> dict:
+    """A public address of the lab's pools."""
+    name = name or f"t{number}"
+    return {"name": name, "netns": name, "addresses": [f"203.0.113.{number}", f"2001:db8:113::{number:x}"], **options}
+
+
+@pytest.fixture(scope="session")
+def world(shell: Shell) -> Iterator[None]:
+    """A client somewhere in the world, and the tests' programs on the hosts."""
+
+    def prepare(host: str) -> None:
+        missing = [package for package, path in PACKAGES.items() if "no" in shell(host, f"test -e {path} || which {path} || echo no")]
+        if missing:
+            shell(host, f"DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends {' '.join(missing)}")
+        shell(host, "cat > /run/agents.py", AGENTS.read_text())
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(prepare, (*NODES, "edge1")))
+    shell(
+        "edge1",
+        "ip netns del world 2>/dev/null; ip netns add world && ip link add world0 type veth peer name eth0 netns world && "
+        "ip addr add 198.51.100.1/24 dev world0 && ip addr add 2001:db8:51::1/64 dev world0 nodad && ip link set world0 up && "
+        "ip -n world link set lo up && ip -n world link set eth0 up && "
+        f"ip -n world addr add {CLIENT[0]}/24 dev eth0 && ip -n world addr add {CLIENT[1]}/64 dev eth0 nodad && "
+        "ip -n world route add default via 198.51.100.1 && ip -n world route add default via 2001:db8:51::1",
+    )
+    yield
+    shell("edge1", "ip netns del world; rm -f /run/agents.py")
+
+
+@pytest.fixture
+def containers(shell: Shell, cloud: dict, world: None) -> Iterator[Callable[..., None]]:
+    """``containers(host, name, ...)`` makes namespaces with an echo service; all of them and all addresses are gone afterwards."""
+    made: set[tuple[str, str]] = set()
+
+    def make(host: str, *names: str) -> None:
+        for name in names:
+            made.add((host, name))
+            shell(
+                host,
+                f"ip netns add {name} && ip -n {name} link set lo up && systemd-run --quiet --unit=echo-{name} --collect "
+                f"ip netns exec {name} python3 /run/agents.py echo",
+            )
+
+    yield make
+    for host, name in made:
+        shell(host, f"systemctl stop echo-{name} 2>/dev/null; ip netns del {name} 2>/dev/null; true")
+    for host in sorted({host for host, _ in made}):
+        Module(cloud)(host)
+
+
+@pytest.fixture
+def addresses(cloud: dict) -> Module:
+    return Module(cloud)
+
+
+def reachable(shell: Shell, address: str) -> bool:
+    """Say whether the client gets an echo from the address."""
+    return "1 received" in shell("edge1", f"ip netns exec world ping -n -c1 -W1 {address} || true")
+
+
+@contextmanager
+def probe(shell: Shell, address: str, seconds: float) -> Iterator[dict]:
+    """16 flows from the client to the address, each asking 50 times a second; afterwards the longest silence of any flow, in seconds."""
+    result: dict = {}
+    with shell.background("edge1", f"ip netns exec world python3 /run/agents.py probe {address} {seconds}") as process:
+        time.sleep(1.0)
+        yield result
+        output, errors = process.communicate(timeout=seconds + 30)
+    assert process.returncode == 0, errors
+    result.update(json.loads(output))
