@@ -31,6 +31,11 @@ CLOUD_OPTIONS: dict[str, dict] = {
         "required": True,
         "description": "IPv4 address of a host in the management network. Every service of the host binds it.",
     },
+    "cloud_storage_address": {
+        "type": "str",
+        "description": "IPv4 address of a host for storage traffic, where that has a network of its own. Ceph binds it; without it cloud_address.",
+    },
+    "cloud_disk_pool": {"type": "str", "same": True, "description": "Ceph pool of the cloud disks (disks)."},
     "cloud_management_network": {
         "type": "str",
         "same": True,
