@@ -70,6 +70,9 @@ options:
     description: Restart the daemon when it is pending.
     type: bool
     default: false
+  ready:
+    description: Where a gateway must accept a connection after its start, as V(host:port).
+    type: str
   timeout:
     description: Seconds to wait for the cluster at each step.
     type: int
@@ -109,7 +112,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import daemon
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.users import keyring
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.service import files
+from ansible_collections.honeycomb.cloud.plugins.module_utils.service import files, readiness
 
 ARGUMENTS = {
     "kind": {"type": "str", "choices": ["mon", "mgr", "rgw"], "required": True},
@@ -122,6 +125,7 @@ ARGUMENTS = {
     "files": daemons.FILES,
     "restart_on": {"type": "list", "elements": "path", "default": []},
     "restart": {"type": "bool", "default": False},
+    "ready": {"type": "str"},
     "timeout": {"type": "int", "default": 120},
 }
 
@@ -157,11 +161,13 @@ def converge(options: dict, check: bool) -> dict:
     changes += [f"enable {unit}"] * bool(plan.enable) + [f"start {unit}"] * bool(plan.start)
     if not check:
         daemons.start(plan)
+        if plan.start and options["ready"]:
+            daemons.await_(unit, lambda: readiness.probe({"tcp": options["ready"]}, 2), options["timeout"])
     if pending and options["restart"]:
         changes.append(f"restart {unit}")
         if not check:
             with Cluster(timeout=options["timeout"]) as cluster:
-                daemons.restart(cluster, kind, [name], options["timeout"])
+                daemons.restart(cluster, kind, [name], options["timeout"], options["ready"] or "")
         pending = False
     return {"changed": bool(changes), "changes": changes, "diff": [files.difference(step) for step in steps], "pending": pending}
 

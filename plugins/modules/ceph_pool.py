@@ -33,6 +33,11 @@ options:
         description: CRUSH rule.
         type: str
         required: true
+      namespaces:
+        description: Namespaces for images, one per tenant. Others are kept.
+        type: list
+        elements: str
+        default: []
       size:
         description: Replicas.
         type: int
@@ -84,6 +89,7 @@ ITEM = {
     "name": {"type": "str", "required": True},
     "application": {"type": "str", "required": True},
     "rule": {"type": "str", "required": True},
+    "namespaces": {"type": "list", "elements": "str", "default": []},
     "size": {"type": "int", "default": 3},
     "min_size": {"type": "int", "default": 2},
     "pg_num": {"type": "int", "default": 32},
@@ -98,14 +104,20 @@ def converge(options: dict, check: bool) -> list[changes.Change]:
     wanted = options["pools"]
     pools.refuse_bad(wanted)
     with Cluster(timeout=options["timeout"]) as cluster:
-        return changes.converge(
-            cluster,
-            "pools",
-            [pool["name"] for pool in wanted],
-            lambda superfluous: pools.plan(pools.current(cluster), wanted, pools.objects(cluster), superfluous),
-            options["prune"],
-            check,
-        )
+        names = [pool["name"] for pool in wanted]
+        removes = options["prune"] and not check and bool(changes.owned(cluster, "pools") - set(names))
+        with pools.unlocked(cluster, removes):
+            done = changes.converge(
+                cluster,
+                "pools",
+                names,
+                lambda superfluous: pools.plan(pools.current(cluster), wanted, pools.objects(cluster) if superfluous else {}, superfluous),
+                options["prune"],
+                check,
+            )
+        if done and not check:
+            pools.verify(cluster, wanted)
+    return done
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.service import files, units
+from ansible_collections.honeycomb.cloud.plugins.module_utils.service import files, readiness, units
 
 DATA = Path("/var/lib/ceph")
 INTERVAL = 0.5  # seconds between two questions
@@ -120,7 +120,7 @@ def gate(cluster: Cluster, kind: str, name: str) -> str:
     return ""
 
 
-def serving(cluster: Cluster, kind: str, name: str) -> str:
+def serving(cluster: Cluster, kind: str, name: str, ready: str = "") -> str:
     """Say why a daemon that was started does not serve yet; nothing when it does."""
     if kind == "mon":
         return missing_monitors(cluster)
@@ -134,14 +134,14 @@ def serving(cluster: Cluster, kind: str, name: str) -> str:
         states = cluster.manager("pg stat")["pg_summary"]["num_pg_by_state"]
         unclean = [f"{state['num']} {state['name']}" for state in states if not state["name"].startswith("active+clean")]
         return f"placement groups: {', '.join(unclean)}" if unclean else ""
-    return ""
+    return readiness.probe({"tcp": ready}, 2) if ready else ""
 
 
 def _osd_up(cluster: Cluster, name: str) -> bool:
     return any(str(osd["osd"]) == name and osd["up"] for osd in cluster.command("osd dump")["osds"])
 
 
-def restart(cluster: Cluster, kind: str, names: list[str], timeout: float) -> None:
+def restart(cluster: Cluster, kind: str, names: list[str], timeout: float, ready: str = "") -> None:
     """Restart daemons of one kind one after the other, each only when the others can bear it. Raises CloudError."""
     for name in names:
         await_(f"{kind}.{name} to be ok to restart", lambda name=name: gate(cluster, kind, name), timeout)
@@ -149,4 +149,4 @@ def restart(cluster: Cluster, kind: str, names: list[str], timeout: float) -> No
         # Counted starts of earlier runs would refuse this one.
         units.control("reset-failed", [service])
         units.control("restart", [service])
-        await_(f"{kind}.{name} to serve again", lambda name=name: serving(cluster, kind, name), timeout)
+        await_(f"{kind}.{name} to serve again", lambda name=name: serving(cluster, kind, name, ready), timeout)

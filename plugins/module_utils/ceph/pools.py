@@ -4,9 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import re
+import time
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.changes import Change, command, refuse_twice
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import CommandError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 
 try:
@@ -32,25 +36,25 @@ def current(cluster) -> dict[str, dict]:
             "quota_bytes": pool["quota_max_bytes"],
             "quota_objects": pool["quota_max_objects"],
             "application": ",".join(sorted(pool["application_metadata"])),
+            "namespaces": [],
         }
         for pool in cluster.command("osd dump")["pools"]
     }
     # An interrupted call may have named the application and not made the pool ready for it.
     images = [name for name, pool in found.items() if pool["application"] == "rbd"]
-    for name, ready in zip(images, cluster.together([lambda name=name: initialised(cluster, name) for name in images]), strict=True):
-        if not ready:
-            found[name]["application"] = ""
+    for name, inside in zip(images, cluster.together([lambda name=name: look_inside(cluster, name) for name in images]), strict=True):
+        found[name] |= {"application": ""} if inside is None else {"namespaces": inside}
     return found
 
 
-def initialised(cluster, name: str) -> bool:
-    """Say whether a pool was made ready for images: ``rbd pool init`` leaves this object."""
+def look_inside(cluster, name: str) -> list[str] | None:
+    """Return the namespaces of a pool for images; None when it was not made ready for them: ``rbd pool init`` leaves this object."""
     with cluster.handle.open_ioctx(name) as pool:
         try:
             pool.stat("rbd_info")
         except rados.ObjectNotFound:
-            return False
-    return True
+            return None
+        return sorted(rbd.RBD().namespace_list(pool))
 
 
 def objects(cluster) -> dict[str, int]:
@@ -82,8 +86,9 @@ def plan(found: dict[str, dict], wanted: list[dict], filled: dict[str, int], sup
     for pool in wanted:
         name, after = pool["name"], {key: pool[key] for key in SETTINGS}
         have = found.get(name)
+        missing = sorted(set(pool.get("namespaces") or []) - set(have["namespaces"] if have else []))
         if have is None:
-            changes.append(Change(name, f"create pool {name}", {}, after, _create(name, after)))
+            changes.append(Change(name, f"create pool {name}", {}, after, _create(name, after) + _add_namespaces(name, missing)))
             continue
         if after["autoscale"] == "on":
             after["pg_num"] = have["pg_num"]  # the autoscaler's from then on
@@ -93,17 +98,63 @@ def plan(found: dict[str, dict], wanted: list[dict], filled: dict[str, int], sup
                 f"pool {name} is used by application {have['application']}, expected {after['application']}",
                 "Declare a new pool: what is in this one belongs to its application.",
             )
-        if differing:
-            steps = [step for key in differing for step in _set(name, key, after[key])]
-            text = ", ".join(f"{key} {after[key]}" for key in differing)
-            before = {key: have[key] for key in differing}
-            changes.append(Change(name, f"set {text} of pool {name}", before, {key: after[key] for key in differing}, steps))
+        if differing or missing:
+            steps = [step for key in differing for step in _set(name, key, after[key])] + _add_namespaces(name, missing)
+            text = ", ".join([f"{key} {after[key]}" for key in differing] + [f"namespace {namespace}" for namespace in missing])
+            before = {key: have[key] for key in [*differing, *(["namespaces"] if missing else [])]}
+            target = {key: after[key] for key in differing} | ({"namespaces": sorted({*have["namespaces"], *missing})} if missing else {})
+            changes.append(Change(name, f"set {text} of pool {name}", before, target, steps))
     for name in sorted(superfluous & set(found)):
         if filled.get(name):
             raise CloudError(f"pool {name} shall go and has {filled[name]} objects", "Remove its images or objects first; no data is removed here.")
-        arguments = {"pool": name, "pool2": name, "yes_i_really_really_mean_it": True}
-        changes.append(Change(name, f"remove pool {name}", found[name], {}, [command("osd pool delete", **arguments)]))
+        changes.append(Change(name, f"remove pool {name}", found[name], {}, [lambda cluster, name=name: remove(cluster, name)]))
     return changes
+
+
+def remove(cluster, name: str) -> None:
+    """Remove an empty pool. The monitors' lock against it must be open. Raises CloudError."""
+    for attempt in range(20):
+        try:
+            cluster.command("osd pool delete", pool=name, pool2=name, yes_i_really_really_mean_it=True)
+        except CommandError as error:
+            # EPERM: this monitor has not heard yet that the lock is open.
+            if error.code != errno.EPERM or attempt == 19:
+                raise
+            time.sleep(0.25)
+        else:
+            return
+
+
+@contextlib.contextmanager
+def unlocked(cluster, wanted: bool):
+    """Open the monitors' lock against removing pools while pools are removed, and bring it back to what it was."""
+    if not wanted:
+        yield
+        return
+    who, name = "mon", "mon_allow_pool_delete"
+    before = [option["value"] for option in cluster.command("config dump") if (option["section"], option["name"]) == (who, name)]
+    cluster.command("config set", who=who, name=name, value="true")
+    try:
+        yield
+    finally:
+        if before:
+            cluster.command("config set", who=who, name=name, value=before[0])
+        else:
+            cluster.command("config rm", who=who, name=name)
+
+
+def verify(cluster, wanted: list[dict]) -> None:
+    """Raise CloudError when a pool is not as declared: the monitors answer some refusals with a return code of 0."""
+    found = current(cluster)
+    for pool in wanted:
+        have = found.get(pool["name"])
+        if have is None:
+            raise CloudError(f"pool {pool['name']} was sent to Ceph and is not there", "Make it by hand to see why: ceph osd pool create.")
+        # Placement groups of a pool with data are split step by step.
+        keys = [key for key in SETTINGS if key != "pg_num"]
+        differing = [f"{key} is {have[key]}, expected {pool[key]}" for key in keys if have[key] != pool[key]]
+        if differing:
+            raise CloudError(f"pool {pool['name']}: {'; '.join(differing)}", "Set it by hand to see why: ceph osd pool set.")
 
 
 def _create(name: str, pool: dict) -> list:
@@ -117,6 +168,8 @@ def _create(name: str, pool: dict) -> list:
             rule=pool["rule"],
             autoscale_mode=pool["autoscale"],
             size=pool["size"],
+            # Names with a leading dot, such as the gateway's .rgw.root, are otherwise not made, with a return code of 0.
+            yes_i_really_mean_it=True,
         )
     ]
     for key in ("min_size", "application", "quota_bytes", "quota_objects"):
@@ -135,6 +188,20 @@ def _set(name: str, key: str, value: object) -> list:
         return [command("osd pool set", pool=name, var=var, val=str(value)) for var in ("pg_num", "pgp_num")]
     var = {"rule": "crush_rule", "autoscale": "pg_autoscale_mode"}.get(key, key)
     return [command("osd pool set", pool=name, var=var, val=str(value))]
+
+
+def _add_namespaces(name: str, namespaces: list[str]) -> list:
+    def add(cluster) -> None:
+        with cluster.handle.open_ioctx(name) as pool:
+            for namespace in namespaces:
+                try:
+                    rbd.RBD().namespace_create(pool, namespace)
+                except rbd.ImageExists:
+                    pass  # somebody was faster: it is there
+                except rbd.Error as error:
+                    raise CloudError(f"namespace {namespace} in pool {name} cannot be made: {error}", "Look at: ceph health detail.") from error
+
+    return [add] if namespaces else []
 
 
 def initialise(cluster, name: str) -> None:

@@ -35,6 +35,7 @@ CLOUD_OPTIONS: dict[str, dict] = {
         "type": "str",
         "description": "IPv4 address of a host for storage traffic, where that has a network of its own. Ceph binds it; without it cloud_address.",
     },
+    "cloud_s3_port": {"type": "int", "same": True, "description": "Port of S3 on the virtual address (8443)."},
     "cloud_disk_pool": {"type": "str", "same": True, "description": "Ceph pool of the cloud disks (disks)."},
     "cloud_management_network": {
         "type": "str",
