@@ -20,6 +20,10 @@ options:
     description: Identifier of the cluster.
     type: str
     required: true
+  host:
+    description: Name of this host in CRUSH. New OSDs take the places of its destroyed ones.
+    type: str
+    required: true
   devices:
     description: Disks (raw devices, partitions, logical volumes) or files.
     type: list
@@ -88,6 +92,7 @@ EXAMPLES = r"""
 - name: Run the OSDs
   honeycomb.cloud.ceph_osd:
     fsid: "{{ fsid }}"
+    host: "{{ inventory_hostname }}"
     devices:
       - {path: /dev/disk/by-id/nvme-A, class: ssd}
     user: client.osd.node1
@@ -124,6 +129,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.service import fil
 
 ARGUMENTS = {
     "fsid": {"type": "str", "required": True},
+    "host": {"type": "str", "required": True},
     "devices": {
         "type": "list",
         "elements": "dict",
@@ -150,7 +156,8 @@ def converge(options: dict, check: bool) -> dict:
             osd.refuse_used(device)
     elif new:
         with Cluster(options["user"], options["key"], options["timeout"]) as cluster:
-            cluster.together([lambda device=device: osd.make(cluster, device) for device in new])
+            places = [*osd.vacant(cluster, options["host"]), *[None] * len(new)]
+            cluster.together([lambda device=device, place=place: osd.make(cluster, device, place) for device, place in zip(new, places, strict=False)])
     changes += [f"make an OSD on {device['path']}" for device in new]
     have = osd.found()
     ids = {daemons.unit("osd", entry.id): entry.id for entry in have}

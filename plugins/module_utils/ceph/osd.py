@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import stat
 import uuid
 from dataclasses import dataclass
@@ -17,13 +18,13 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.keys import new_key
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.users import keyring
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.service import files
+from ansible_collections.honeycomb.cloud.plugins.module_utils.service import files, units
 from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import run
 
 OSDS = daemons.DATA / "osd"
 # What was begun and not ended: the identity of a new OSD, kept until its disk carries it.
 BEGUN = Path("/var/lib/honeycomb/osd")
-UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class Osd:
 def size_bytes(text: str) -> int:
     """Return bytes of a size such as 8G. Raises CloudError."""
     number, unit = text[:-1], text[-1:].upper()
-    if unit in UNITS and number.isdigit() and int(number):
-        return int(number) * UNITS[unit]
+    if unit in SUFFIXES and number.isdigit() and int(number):
+        return int(number) * SUFFIXES[unit]
     raise CloudError(f"size {text!r} of an OSD: expected a number with K, M, G or T, such as 8G", "Correct ceph_osd_devices.")
 
 
@@ -103,20 +104,21 @@ def _empty(path: Path) -> bool:
     return False
 
 
-def make(cluster: Cluster, device: dict) -> str:
-    """Make one OSD and return its id. Run again after an interruption, it ends what was begun. Raises CloudError."""
+def make(cluster: Cluster, device: dict, place: int | None = None) -> str:
+    """Make one OSD, in the ``place`` of a destroyed one where there is one, and return its id. Run again after an interruption, it ends what was begun. Raises CloudError."""
     record = BEGUN / f"{hashlib.sha256(device['path'].encode()).hexdigest()[:16]}.json"
     if record.exists():
         identity = json.loads(record.read_text())
     else:
         refuse_used(device)
-        identity = {"path": device["path"], "uuid": str(uuid.uuid4()), "key": new_key()}
+        identity = {"path": device["path"], "uuid": str(uuid.uuid4()), "key": new_key(), "place": place}
         files.make_directories(BEGUN)
         BEGUN.chmod(0o700)
         files.apply(_file(record, json.dumps(identity), "root", 0o600))
     given = {"cephx_secret": identity["key"]} | ({"crush_device_class": device["class"]} if device.get("class") else {})
     # The same identity and key give the same id.
-    number = str(cluster.command("osd new", data=json.dumps(given), uuid=identity["uuid"])["osdid"])
+    where = {} if identity["place"] is None else {"id": str(identity["place"])}
+    number = str(cluster.command("osd new", data=json.dumps(given), uuid=identity["uuid"], **where)["osdid"])
     path = daemons.directory("osd", number)
     _prepare_disk(device)
     for item in (
@@ -146,3 +148,49 @@ def _prepare_disk(device: dict) -> None:
             handle.truncate(size_bytes(device["size"]))
         path.chmod(0o600)
     run(["chown", "ceph:ceph", str(path)], f"give {path} to ceph")
+
+
+def zap(cluster: Cluster, number: int, wipe: bool, check: bool) -> list[str]:
+    """Remove what an OSD left here and return what was done. Raises CloudError while the cluster counts on the OSD."""
+    known = next((entry for entry in cluster.command("osd dump")["osds"] if entry["osd"] == number), None)
+    here = next((osd for osd in found() if osd.id == str(number)), None)
+    if here is None:
+        return []
+    if known is not None and "destroyed" not in known["state"]:
+        raise CloudError(
+            f"osd.{number} on {here.path} is part of the cluster ({', '.join(known['state'])})",
+            "Its data may be needed. Retire it first: playbooks/ceph_osd_replace.yml or ceph_osd_remove.yml.",
+        )
+    path = Path(here.path)
+    changes = [f"remove {daemons.directory('osd', here.id)}"]
+    if wipe and path.exists():
+        changes.append(f"wipe {path}")
+    if check:
+        return changes
+    units.control("disable", [daemons.unit("osd", here.id)])
+    units.control("stop", [daemons.unit("osd", here.id)])
+    if wipe and path.exists():
+        _wipe(path)
+    shutil.rmtree(daemons.directory("osd", here.id))
+    return changes
+
+
+def _wipe(path: Path) -> None:
+    """Make a disk look empty: no signature, no label of bluestore (its first MiB). A file is removed."""
+    if not path.is_block_device():
+        path.unlink()
+        return
+    try:
+        with path.open("r+b") as handle:
+            handle.write(bytes(1 << 20))
+            os.fsync(handle.fileno())
+    except OSError as error:
+        raise CloudError(f"{path} cannot be wiped: {error.strerror}", "When the disk is dead: -e wipe=false.") from error
+    run(["wipefs", "--all", "--force", str(path)], f"wipe {path}")
+
+
+def vacant(cluster: Cluster, host: str) -> list[int]:
+    """Return the numbers of destroyed OSDs of a host: their places wait for new disks."""
+    nodes = cluster.command("osd tree")["nodes"]
+    here = next((set(node["children"]) for node in nodes if node["type"] == "host" and node["name"] == host), set())
+    return sorted(node["id"] for node in nodes if node["id"] in here and node.get("status") == "destroyed")
