@@ -10,8 +10,13 @@ class ModuleDocFragment:
 
     DOCUMENTATION = r"""
 options:
+  owner:
+    description: Who declares this list. Each owner prunes its own alone.
+    type: str
+    default: site
   prune:
-    description: Whether to remove what earlier calls made and is not listed any more. What others made is never touched.
+    description:
+      - Whether to remove what earlier calls of the same O(owner) declared and is not listed any more. What others made is never touched.
     type: bool
     default: false
   timeout:

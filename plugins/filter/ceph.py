@@ -15,6 +15,12 @@ def addresses(hosts: Iterable[str], hostvars: Mapping) -> dict[str, str]:
     return {host: hostvars[host].get("cloud_storage_address") or hostvars[host]["cloud_address"] for host in hosts}
 
 
+def sources(names: Iterable[str], groups: Mapping[str, list[str]], hostvars: Mapping) -> list[str]:
+    """Return the addresses for storage of all hosts in the named groups, for a firewall's rule. A group without hosts adds nothing."""
+    hosts = dict.fromkeys(host for name in names for host in groups.get(name, []))
+    return list(addresses(hosts, hostvars).values())
+
+
 def zone(groups: Mapping[str, list[str]], host: str) -> str:
     """Return the zone of a host without its prefix, from the groups zone_*. The inventory's rules make it exactly one."""
     return next(name.removeprefix("zone_") for name, members in groups.items() if name.startswith("zone_") and host in members)
@@ -30,5 +36,6 @@ class FilterModule:
             "ceph_keyring": keyring,
             "ceph_secret": keys.secret_name,
             "ceph_secrets": keys.wanted_secrets,
+            "ceph_sources": sources,
             "ceph_zone": zone,
         }

@@ -11,7 +11,7 @@ author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
   - Takes all options in one call over one connection, sends what differs at once and reads back what is stored.
-  - A name that Ceph does not know is refused. Running daemons take most options over at once; those that need a restart say so in their reference.
+  - A name that Ceph does not know is refused. Running daemons take most options over at once.
 extends_documentation_fragment: [honeycomb.cloud.ceph]
 options:
   options:
@@ -72,7 +72,7 @@ def converge(options: dict, check: bool) -> list[changes.Change]:
             "config",
             names,
             lambda superfluous: config.plan(config.current(cluster), wanted, types, superfluous),
-            options["prune"],
+            options,
             check,
         )
         if done and not check:

@@ -73,7 +73,7 @@ def converge(options: dict, check: bool) -> list[changes.Change]:
             "rules",
             [rule["name"] for rule in wanted],
             lambda superfluous: crush.plan(crush.current(cluster), wanted, crush.users(cluster), superfluous),
-            options["prune"],
+            options,
             check,
         )
 

@@ -10,8 +10,8 @@ short_description: Wait until a Ceph cluster is healthy and every replica where 
 author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
-  - Waits for C(HEALTH_OK), all placement groups active and clean, all monitors in the quorum, and, for O(failure_domain), the replicas of every
-    placement group in different buckets of that type. Fails with what was last seen.
+  - Waits for C(HEALTH_OK), all placement groups active and clean, all monitors in the quorum, and, for O(failure_domain), the replicas of
+    every placement group in different buckets of that type. Fails with what was last seen.
 options:
   accept:
     description: Health checks (such as V(OSDMAP_FLAGS)) that do not count.

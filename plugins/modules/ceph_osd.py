@@ -13,8 +13,8 @@ description:
   - Makes an OSD on each of O(devices) that has none, enables and starts all. A disk or file that carries something is refused.
     An interrupted call is ended by the next one, under the same identity.
   - A device that is no longer listed keeps its OSD; playbooks remove and replace OSDs.
-  - An OSD that runs with older files than O(restart_on) is restarted only with O(restart), one at a time, when its placement groups can bear it,
-    and is awaited until all are active and clean again. Without O(restart) it is listed in RV(pending).
+  - An OSD that runs with older files than O(restart_on) is restarted only with O(restart), one at a time, when its data can bear it, and is
+    awaited until all are active and clean again. Without O(restart) it is listed in RV(pending).
 options:
   fsid:
     description: Identifier of the cluster.
@@ -157,7 +157,9 @@ def converge(options: dict, check: bool) -> dict:
     elif new:
         with Cluster(options["user"], options["key"], options["timeout"]) as cluster:
             places = [*osd.vacant(cluster, options["host"]), *[None] * len(new)]
-            cluster.together([lambda device=device, place=place: osd.make(cluster, device, place) for device, place in zip(new, places, strict=False)])
+            cluster.together(
+                [lambda device=device, place=place: osd.make(cluster, device, place) for device, place in zip(new, places, strict=False)]
+            )
     changes += [f"make an OSD on {device['path']}" for device in new]
     have = osd.found()
     ids = {daemons.unit("osd", entry.id): entry.id for entry in have}

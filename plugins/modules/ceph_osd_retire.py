@@ -12,7 +12,8 @@ version_added: 0.1.0
 description:
   - With O(step=drain), checks with figures that the OSD can be spared, moves its data away where another place for it exists, and waits
     until the cluster says that it is safe to destroy (or, for a replacement without another place, ok to stop).
-  - With O(step=forget), checks that again and lets the cluster forget the OSD, which must be stopped. With O(replace) its id and place stay for the new disk.
+  - With O(step=forget), checks that again and lets the cluster forget the OSD, which must be stopped. With O(replace) its id and place
+    stay for the new disk.
   - Each step may be repeated and goes on where an earlier call was interrupted.
 options:
   osd:

@@ -105,14 +105,14 @@ def converge(options: dict, check: bool) -> list[changes.Change]:
     pools.refuse_bad(wanted)
     with Cluster(timeout=options["timeout"]) as cluster:
         names = [pool["name"] for pool in wanted]
-        removes = options["prune"] and not check and bool(changes.owned(cluster, "pools") - set(names))
+        removes = options["prune"] and not check and bool(changes.owned(cluster, options["owner"], "pools") - set(names))
         with pools.unlocked(cluster, removes):
             done = changes.converge(
                 cluster,
                 "pools",
                 names,
-                lambda superfluous: pools.plan(pools.current(cluster), wanted, pools.objects(cluster) if superfluous else {}, superfluous),
-                options["prune"],
+                lambda superfluous: pools.plan(pools.current(cluster), wanted, pools.contents(cluster, superfluous), superfluous),
+                options,
                 check,
             )
         if done and not check:

@@ -73,7 +73,7 @@ def converge(options: dict, check: bool) -> list[changes.Change]:
             "users",
             [user["name"] for user in wanted],
             lambda superfluous: users.plan(users.current(cluster), wanted, superfluous),
-            options["prune"],
+            options,
             check,
         )
 

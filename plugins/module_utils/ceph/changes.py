@@ -19,7 +19,11 @@ except ImportError:  # every Debian host with Ceph has it; without it diffs are 
 
 Step = Callable[[Cluster], Any]
 
-ARGUMENTS = {"prune": {"type": "bool", "default": False}, "timeout": {"type": "int", "default": 60}}
+ARGUMENTS = {
+    "owner": {"type": "str", "default": "site"},
+    "prune": {"type": "bool", "default": False},
+    "timeout": {"type": "int", "default": 60},
+}
 
 
 @dataclass
@@ -45,24 +49,30 @@ def refuse_twice(kind: str, names: list[str]) -> None:
         raise CloudError(f"{kind} {', '.join(twice)} is listed twice", "List everything once.")
 
 
-def owned(cluster: Cluster, kind: str) -> set[str]:
-    """Return the names that earlier calls made; only these may be pruned."""
+def owned(cluster: Cluster, owner: str, kind: str) -> set[str]:
+    """Return the names that earlier calls of this owner declared; only these may be pruned."""
     try:
-        return set(cluster.command("config-key get", key=f"honeycomb/{kind}"))
+        return set(cluster.command("config-key get", key=f"honeycomb/{owner}/{kind}"))
     except CommandError as error:
         if error.code == 2:  # ENOENT: nothing was made yet
             return set()
         raise
 
 
-def keep_owned(cluster: Cluster, kind: str, names: set[str]) -> None:
+def keep_owned(cluster: Cluster, owner: str, kind: str, names: set[str]) -> None:
     """Remember the names."""
-    cluster.command("config-key set", key=f"honeycomb/{kind}", data=json.dumps(sorted(names)))
+    cluster.command("config-key set", key=f"honeycomb/{owner}/{kind}", data=json.dumps(sorted(names)))
 
 
-def converge(cluster: Cluster, kind: str, wanted: list[str], plan: Callable[[set[str]], list[Change]], prune: bool, check: bool) -> list[Change]:
-    """Plan and, unless ``check``, apply all changes at once. Returns them. Raises CloudError of the first that failed, when all have ended."""
-    known = owned(cluster, kind)
+def converge(
+    cluster: Cluster, kind: str, wanted: list[str], plan: Callable[[set[str]], list[Change]], options: dict, check: bool
+) -> list[Change]:
+    """Plan and, unless ``check``, apply all changes at once, and return them.
+
+    Raises CloudError of the first that failed, when all have ended.
+    """
+    owner, prune = options["owner"], options["prune"]
+    known = owned(cluster, owner, kind)
     changes = plan(known - set(wanted) if prune else set())
     # What was there before and is declared from now on is ours too; what is not pruned stays ours.
     keep = set(wanted) | (set() if prune else known)
@@ -75,10 +85,10 @@ def converge(cluster: Cluster, kind: str, wanted: list[str], plan: Callable[[set
 
     if keep - known:
         # First, so that an interrupted call leaves nothing that no later call knows to be ours.
-        keep_owned(cluster, kind, keep | known)
+        keep_owned(cluster, owner, kind, keep | known)
     cluster.together([lambda change=change: run(change) for change in changes])
     if known - keep:
-        keep_owned(cluster, kind, keep)
+        keep_owned(cluster, owner, kind, keep)
     return changes
 
 

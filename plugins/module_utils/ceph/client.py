@@ -70,11 +70,11 @@ class Cluster:
         try:
             code, output, said = call(request, data.encode(), timeout=60)
         except rados.Error as error:
-            raise CloudError(f"Ceph gave no answer to \"{prefix}\": {error}", "Look at the monitors: ceph status.") from error
+            raise CloudError(f'Ceph gave no answer to "{prefix}": {error}', "Look at the monitors: ceph status.") from error
         if code:
             shown = ", ".join(f"{key}={value}" for key, value in arguments.items())
             reason = errno.errorcode.get(-code, code)
-            raise CommandError(f"Ceph refused \"{prefix}\" ({shown}) to {self.name}: {said or 'no reason given'} ({reason})", "", -code)
+            raise CommandError(f'Ceph refused "{prefix}" ({shown}) to {self.name}: {said or "no reason given"} ({reason})', "", -code)
         try:
             return json.loads(output) if output.strip() else None
         except ValueError:

@@ -12,7 +12,9 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import Clou
 
 SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 # global, a kind of daemon, or one daemon; then masks by device class or by a CRUSH bucket.
-WHO = re.compile(r"(global|(mon|mgr|osd|mds|client)(\.[A-Za-z0-9_.-]+)?)(/(class|host|rack|zone|datacenter|root|room|row):[A-Za-z0-9_.-]+)*")
+WHO = re.compile(
+    r"(global|(mon|mgr|osd|mds|client)(\.[A-Za-z0-9_.-]+)?)(/(class|host|rack|zone|datacenter|root|room|row):[A-Za-z0-9_.-]+)*"
+)
 
 
 def key(option: dict) -> str:
@@ -48,7 +50,8 @@ def kinds(cluster, options: list[dict]) -> dict[str, str]:
     for option in options:
         if not WHO.fullmatch(option["who"]):
             raise CloudError(
-                f"option {key(option)}: who is {option['who']!r}", "Expected global, mon, mgr, osd, mds or client, one daemon (osd.0), or a mask (osd/class:ssd)."
+                f"option {key(option)}: who is {option['who']!r}",
+                "Expected global, mon, mgr, osd, mds or client, one daemon (osd.0), or a mask (osd/class:ssd).",
             )
         if option["name"].startswith("mgr/"):
             result[option["name"]] = "str"

@@ -52,7 +52,8 @@ def place(wanted: list[files.Item], check: bool) -> list[files.Step]:
 def own_files(wanted: list[dict]) -> list[files.Item]:
     """Return a module's argument files (path, content, or state absent) as items."""
     return [
-        files.Item(entry["path"], "file" if entry["state"] == "present" else "absent", (entry["content"] or "").encode()) for entry in wanted
+        files.Item(entry["path"], "file" if entry["state"] == "present" else "absent", (entry["content"] or "").encode())
+        for entry in wanted
     ]
 
 

@@ -28,7 +28,9 @@ def misplaced(groups: list[dict], sizes: dict[int, int], where: dict[int, str]) 
         acting = [osd for osd in group["acting"] if osd in where]
         zones = [where[osd] for osd in acting]
         if len(zones) != size or len(set(zones)) != size:
-            problems.append(f"{group['pgid']} on OSDs {group['acting']} in {', '.join(sorted(zones)) or 'no domain'}: expected {size} different ones")
+            problems.append(
+                f"{group['pgid']} on OSDs {group['acting']} in {', '.join(sorted(zones)) or 'no domain'}: expected {size} different ones"
+            )
     return problems
 
 
@@ -67,5 +69,8 @@ def look(cluster, accept: list[str], failure_domain: str) -> tuple[list[str], di
         groups = cluster.manager("pg dump", dumpcontents=["pgs_brief"])
         groups = groups["pg_stats"] if isinstance(groups, dict) else groups
         problems += misplaced(groups, pools, where)
-        figures["domains"] = {name: sum(1 for group in groups if any(where.get(osd) == name for osd in group["acting"])) for name in sorted(set(where.values()))}
+        figures["domains"] = {
+            name: sum(1 for group in groups if any(where.get(osd) == name for osd in group["acting"]))
+            for name in sorted(set(where.values()))
+        }
     return problems, figures

@@ -105,7 +105,10 @@ def _empty(path: Path) -> bool:
 
 
 def make(cluster: Cluster, device: dict, place: int | None = None) -> str:
-    """Make one OSD, in the ``place`` of a destroyed one where there is one, and return its id. Run again after an interruption, it ends what was begun. Raises CloudError."""
+    """Make one OSD, in the ``place`` of a destroyed one where there is one, and return its id.
+
+    Run again after an interruption, it ends what was begun. Raises CloudError.
+    """
     record = BEGUN / f"{hashlib.sha256(device['path'].encode()).hexdigest()[:16]}.json"
     if record.exists():
         identity = json.loads(record.read_text())
@@ -123,7 +126,9 @@ def make(cluster: Cluster, device: dict, place: int | None = None) -> str:
     _prepare_disk(device)
     for item in (
         files.Item(str(path), "directory", owner="ceph", group="ceph", mode=0o750),
-        files.Item(str(path / "keyring"), "file", keyring([{"name": f"osd.{number}", "key": identity["key"]}]).encode(), "ceph", "ceph", 0o600),
+        files.Item(
+            str(path / "keyring"), "file", keyring([{"name": f"osd.{number}", "key": identity["key"]}]).encode(), "ceph", "ceph", 0o600
+        ),
     ):
         step = files.plan(item, files.read(item), *files.owner_ids(item))
         if step:

@@ -57,9 +57,18 @@ def look_inside(cluster, name: str) -> list[str] | None:
         return sorted(rbd.RBD().namespace_list(pool))
 
 
-def objects(cluster) -> dict[str, int]:
-    """Return the number of objects by pool."""
-    return {pool["name"]: pool["stats"]["objects"] for pool in cluster.command("df")["pools"]}
+def contents(cluster, names: set[str]) -> dict[str, str]:
+    """Return one object of each pool that holds data, by pool. The cluster's statistics lag behind, so the pool itself is asked."""
+    result = {}
+    for name in sorted(names & set(cluster.handle.list_pools())):
+        with cluster.handle.open_ioctx(name) as pool:
+            pool.set_namespace(rados.LIBRADOS_ALL_NSPACES)
+            # What a pool for images has without an image: rbd_info, rbd_directory, rbd_namespace, rbd_trash and the like.
+            data = (item.key for item in pool.list_objects() if not re.fullmatch(r"rbd_[a-z_]+", item.key))
+            found = next(data, None)
+        if found is not None:
+            result[name] = found
+    return result
 
 
 def refuse_bad(pools: list[dict]) -> None:
@@ -80,8 +89,8 @@ def refuse_bad(pools: list[dict]) -> None:
             raise CloudError(f"pool {name}: pg_num {pool['pg_num']}, expected a power of two", "Correct pg_num.")
 
 
-def plan(found: dict[str, dict], wanted: list[dict], filled: dict[str, int], superfluous: set[str]) -> list[Change]:
-    """Return the changes. ``filled``: objects by pool. Raises CloudError where data would be lost."""
+def plan(found: dict[str, dict], wanted: list[dict], filled: dict[str, str], superfluous: set[str]) -> list[Change]:
+    """Return the changes. ``filled``: an object of each pool that is not empty. Raises CloudError where data would be lost."""
     changes = []
     for pool in wanted:
         name, after = pool["name"], {key: pool[key] for key in SETTINGS}
@@ -106,7 +115,10 @@ def plan(found: dict[str, dict], wanted: list[dict], filled: dict[str, int], sup
             changes.append(Change(name, f"set {text} of pool {name}", before, target, steps))
     for name in sorted(superfluous & set(found)):
         if filled.get(name):
-            raise CloudError(f"pool {name} shall go and has {filled[name]} objects", "Remove its images or objects first; no data is removed here.")
+            raise CloudError(
+                f"pool {name} shall go and has objects, such as {filled[name]}",
+                "Remove its images or objects first; no data is removed here.",
+            )
         changes.append(Change(name, f"remove pool {name}", found[name], {}, [lambda cluster, name=name: remove(cluster, name)]))
     return changes
 
@@ -199,7 +211,9 @@ def _add_namespaces(name: str, namespaces: list[str]) -> list:
                 except rbd.ImageExists:
                     pass  # somebody was faster: it is there
                 except rbd.Error as error:
-                    raise CloudError(f"namespace {namespace} in pool {name} cannot be made: {error}", "Look at: ceph health detail.") from error
+                    raise CloudError(
+                        f"namespace {namespace} in pool {name} cannot be made: {error}", "Look at: ceph health detail."
+                    ) from error
 
     return [add] if namespaces else []
 

@@ -57,7 +57,9 @@ def plan(found: dict[str, dict], wanted: list[dict], superfluous: set[str]) -> l
         # Both commands refuse capabilities that the monitors do not understand, where an import takes anything.
         if have is None:
             data = keyring([{"name": name, "key": key}]) if key else ""
-            changes.append(Change(name, f"create user {name}", {}, {"caps": caps}, [command("auth add", data, entity=name, caps=flat(caps))]))
+            changes.append(
+                Change(name, f"create user {name}", {}, {"caps": caps}, [command("auth add", data, entity=name, caps=flat(caps))])
+            )
             continue
         steps, text = [], []
         if have["caps"] != caps:

@@ -33,7 +33,7 @@ CLOUD_OPTIONS: dict[str, dict] = {
     },
     "cloud_storage_address": {
         "type": "str",
-        "description": "IPv4 address of a host for storage traffic, where that has a network of its own. Ceph binds it; without it cloud_address.",
+        "description": "IPv4 address of a host for storage, where that has a network of its own. Ceph binds it; without it cloud_address.",
     },
     "cloud_s3_port": {"type": "int", "same": True, "description": "Port of S3 on the virtual address (8443)."},
     "cloud_disk_pool": {"type": "str", "same": True, "description": "Ceph pool of the cloud disks (disks)."},

@@ -2,8 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The API of bcrypt that ceph-mgr uses, over the system's libcrypt (Debian's libxcrypt).
 
-Debian 13's python3-bcrypt is written in Rust and refuses to be imported in the sub-interpreters in which ceph-mgr before version 20 runs its
-modules. This folder comes first in their path. Managed by honeycomb.cloud (role ceph_mgr).
+Debian 13's python3-bcrypt is written in Rust and refuses to be imported in the sub-interpreters in which ceph-mgr before version 20 runs
+its modules. This folder comes first in their path. Managed by honeycomb.cloud (role ceph_mgr).
 """
 
 import ctypes
