@@ -87,6 +87,8 @@ ARGUMENTS = {
 def drain(cluster: Cluster, facts: retire.Facts, options: dict, check: bool) -> list[str]:
     """Move the OSD's data away where it can go, and wait until it is not needed. Returns what was done. Raises CloudError."""
     osd = facts.osd
+    if not facts.exists and options["replace"]:
+        raise CloudError(f"osd.{osd} is unknown to the cluster, there is nothing to replace", "List them by: ceph osd tree.")
     retire.refuse(retire.gate(facts, options["replace"]))
     changes = []
     if not facts.exists or facts.destroyed:
