@@ -89,6 +89,7 @@ def drain(cluster: Cluster, facts: retire.Facts, options: dict, check: bool) -> 
     osd = facts.osd
     if not facts.exists and options["replace"]:
         raise CloudError(f"osd.{osd} is unknown to the cluster, there is nothing to replace", "List them by: ceph osd tree.")
+    facts = retire.settle(cluster, facts, options["failure_domain"])
     retire.refuse(retire.gate(facts, options["replace"]))
     changes = []
     if not facts.exists or facts.destroyed:
@@ -117,9 +118,10 @@ def forget(cluster: Cluster, facts: retire.Facts, options: dict, check: bool) ->
 
     if not facts.destroyed and not check:
         daemons.await_(f"osd.{osd} to be stopped and spared", needed, options["timeout"])
-    prefix = "osd destroy" if options["replace"] else "osd purge"
     if not check:
-        cluster.command(prefix, id=osd, yes_i_really_mean_it=True)
+        prefix = "osd destroy" if options["replace"] else "osd purge"
+        # Ceph checks by itself that the OSD is safe to destroy, which it never is while its replicas have no other place.
+        cluster.manager(prefix, id=osd, yes_i_really_mean_it=True, force=options["replace"] and not facts.movable)
     return [f"{'keep only the place of' if options['replace'] else 'forget'} osd.{osd}"]
 
 

@@ -120,7 +120,7 @@ def make(cluster: Cluster, device: dict, place: int | None = None) -> str:
         files.apply(_file(record, json.dumps(identity), "root", 0o600))
     given = {"cephx_secret": identity["key"]} | ({"crush_device_class": device["class"]} if device.get("class") else {})
     # The same identity and key give the same id.
-    where = {} if identity["place"] is None else {"id": str(identity["place"])}
+    where = {} if identity["place"] is None else {"id": identity["place"]}
     number = str(cluster.command("osd new", data=json.dumps(given), uuid=identity["uuid"], **where)["osdid"])
     path = daemons.directory("osd", number)
     _prepare_disk(device)

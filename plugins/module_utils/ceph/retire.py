@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster, CommandError
@@ -71,6 +72,15 @@ def gather(cluster: Cluster, osd: int, failure_domain: str) -> Facts:
         [f"{state['num']} {state['name']}" for state in states if not state["name"].startswith("active")],
         [f"{state['num']} {state['name']}" for state in states if not state["name"].startswith("active+clean")],
     )
+
+
+def settle(cluster: Cluster, facts: Facts, failure_domain: str, patience: float = 60) -> Facts:
+    """Return the facts when placement groups have found together, as they do soon after any change, or after ``patience`` seconds."""
+    end = time.monotonic() + patience
+    while facts.unready and time.monotonic() < end:
+        time.sleep(1)
+        facts = gather(cluster, facts.osd, failure_domain)
+    return facts
 
 
 def gate(facts: Facts, replace: bool) -> list[str]:

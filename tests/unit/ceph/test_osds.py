@@ -9,7 +9,7 @@ import struct
 
 import pytest
 from ansible_collections.honeycomb.cloud.plugins.module_utils.capabilities import ceph as left
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import health, keys, osd, retire
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import health, keys, osd, retire, weights
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 
 TREE = [
@@ -79,6 +79,17 @@ def test_only_devices_without_an_osd_are_new():
         osd.plan(have, [], "other")
     with pytest.raises(CloudError, match="listed twice"):
         osd.plan([], [{"path": "/dev/a"}, {"path": "/dev/a"}], "fsid")
+
+
+def test_new_osds_are_weighted_in_step_by_step():
+    node = {"id": 0, "crush_weight": 0.0, "kb": 1 << 30, "status": "up", "reweight": 1.0}
+    found = weights.targets(
+        [node, node | {"id": 1, "crush_weight": 1.0}, node | {"id": 2, "reweight": 0}, node | {"id": 3, "status": "down"}]
+    )
+    assert found == {0: (0.0, 1.0), 1: (1.0, 1.0)}
+    assert weights.plan(found, 0.4) == {0: 0.4}
+    assert weights.plan({0: (0.8, 1.0)}, 0.4) == {0: 1.0}
+    assert weights.plan({0: (0.9999, 1.0)}, 0.4) == {}
 
 
 def test_sizes():
