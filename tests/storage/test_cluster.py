@@ -8,7 +8,7 @@ import json
 
 import pytest
 import yaml
-from conftest import drills, module
+from conftest import drills, module, storage
 
 NEGATIVE = """
 import json, rados
@@ -92,10 +92,22 @@ def test_the_key_that_makes_osds_cannot_touch_data(hosts, secrets):
     assert set(answers.values()) <= REFUSED, answers
 
 
-def test_a_tenants_key_ends_at_its_namespace(hosts, secrets):
-    if "ceph_client_tenant_acme" not in secrets:
-        pytest.skip("the inventory has no tenants acme and globex")
-    answers = attempt(hosts, "client.tenant.acme", secrets["ceph_client_tenant_acme"], "acme")
+@pytest.fixture
+def tenants(hosts):
+    """Two tenants, declared for one test where the inventory does not have them; returns the key of the first."""
+    declared = "client.tenant.acme" in {entry["entity"] for entry in hosts.ceph("auth ls")["auth_dump"]}
+    if not declared:
+        made = storage("-e", json.dumps({"tenants": [{"name": "acme"}, {"name": "globex"}]}))
+        assert made.code == 0, made.output
+    yield hosts.ask("control1", "ceph auth print-key client.tenant.acme")
+    if not declared:
+        gone = storage()
+        assert gone.code == 0, gone.output
+        assert "client.tenant.acme" not in {entry["entity"] for entry in hosts.ceph("auth ls")["auth_dump"]}
+
+
+def test_a_tenants_key_ends_at_its_namespace(hosts, tenants):
+    answers = attempt(hosts, "client.tenant.acme", tenants, "acme")
     assert answers.pop("write into its own") == 0
     assert set(answers.values()) <= REFUSED, answers
 
