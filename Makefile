@@ -93,6 +93,10 @@ bench: setup ## Measure the roll-out against the usual way, side by side
 	python tests/benchmarks/run.py
 	python tests/benchmarks/network.py
 
+.PHONY: bench-storage
+bench-storage: setup ## Measure storage on the running lab: lists against single calls, the SSD profile
+	python tests/benchmarks/storage.py
+
 .PHONY: docs
 docs: setup ## Build the reference of modules, roles and plugins as HTML into .cache/docs
 	tests/tools/build-docs .cache/docs

@@ -122,6 +122,10 @@ ansible_facts:
           description: Installed package to version.
           type: dict
           returned: success
+        ceph:
+          description: Monitors that took part in a Ceph cluster, and OSDs, as lists C(mon) and C(osd).
+          type: dict
+          returned: success
         swaps:
           description: What the roles do differently here, each with C(what), C(here), C(production) and C(why).
           type: list

@@ -33,12 +33,12 @@ options:
       kind:
         description:
           - V(password) is that many characters, V(bytes) that many random bytes in base64,
-            V(rsa) a private key of that many bits as PEM.
+            V(rsa) a private key of that many bits as PEM, V(uuid) a UUID, V(cephx) a key of a Ceph user (16 bytes).
         type: str
-        choices: [password, bytes, rsa]
+        choices: [password, bytes, rsa, uuid, cephx]
         required: true
       size:
-        description: Characters, bytes or bits.
+        description: Characters, bytes or bits; V(16) for V(uuid) and V(cephx).
         type: int
         required: true
 attributes:

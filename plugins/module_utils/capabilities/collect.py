@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.capabilities import kernel, machine, packages
+from ansible_collections.honeycomb.cloud.plugins.module_utils.capabilities import ceph, kernel, machine, packages
 from ansible_collections.honeycomb.cloud.plugins.module_utils.capabilities.swaps import swaps
 
 
@@ -43,5 +43,6 @@ def collect() -> dict:
         "sysctl_writable": machine.writable_sysctl_trees(),
         "clock_adjustable": not container,
         "packages": packages.read(),
+        "ceph": ceph.read(),
     }
     return {**host, "swaps": swaps(host)}

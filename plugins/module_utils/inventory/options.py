@@ -54,6 +54,11 @@ CLOUD_OPTIONS: dict[str, dict] = {
         "description": "IPv4 network between the tenants' routers and the hosts of group ovn_gateway (100.64.0.0/16).",
     },
     "tenants": {**TENANTS, "same": True, "description": "The tenants of the cloud; see the module ovn_network for their networks."},
+    "cloud_storage_address": {
+        "description": "IPv4 address of a host for storage, where that has a network of its own. Ceph binds it; without it cloud_address.",
+    },
+    "cloud_s3_port": {"type": "int", "same": True, "description": "Port of S3 on the virtual address (8443)."},
+    "cloud_disk_pool": {"type": "str", "same": True, "description": "Ceph pool of the cloud disks (disks)."},
     "cloud_management_network": {
         "type": "str",
         "same": True,

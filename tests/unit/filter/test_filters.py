@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible_collections.honeycomb.cloud.plugins.filter import certificate_rows, etcd, kubernetes, ovn_ports, ovn_probes, systemd
+from ansible_collections.honeycomb.cloud.plugins.filter import ceph, certificate_rows, etcd, kubernetes, ovn_ports, ovn_probes, systemd
 
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins/filter"
-SUBJECTS = [certificate_rows, etcd, kubernetes, ovn_ports, ovn_probes, systemd]
+SUBJECTS = [ceph, certificate_rows, etcd, kubernetes, ovn_ports, ovn_probes, systemd]
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.__name__.rpartition(".")[2])

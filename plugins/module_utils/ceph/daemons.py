@@ -1,0 +1,153 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Daemons of Ceph on one host: their keyrings and units, and restarts that the cluster can bear."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.service import files, readiness, units
+
+DATA = Path("/var/lib/ceph")
+INTERVAL = 0.5  # seconds between two questions
+
+
+def unit(kind: str, name: str) -> str:
+    """Return the unit of a daemon; Debian names radosgw's after the program."""
+    return f"ceph-{'radosgw' if kind == 'rgw' else kind}@{'rgw.' if kind == 'rgw' else ''}{name}.service"
+
+
+def directory(kind: str, name: str) -> Path:
+    """Return a daemon's data directory."""
+    return DATA / ("radosgw" if kind == "rgw" else kind) / f"ceph-{'rgw.' if kind == 'rgw' else ''}{name}"
+
+
+def items(kind: str, name: str, keyring: str) -> list[files.Item]:
+    """Return a daemon's directory and keyring as they shall be."""
+    path = directory(kind, name)
+    return [
+        files.Item(str(path), "directory", owner="ceph", group="ceph", mode=0o750),
+        files.Item(str(path / "keyring"), "file", keyring.encode(), "ceph", "ceph", 0o600, secret=True),
+    ]
+
+
+def place(wanted: list[files.Item], check: bool) -> list[files.Step]:
+    """Bring files to what is wanted and return what was, or would be, done."""
+    steps = []
+    for item in wanted:
+        step = files.plan(item, files.read(item), *files.owner_ids(item))
+        if step is not None:
+            if not check:
+                files.apply(step)
+            steps.append(step)
+    if not check and any(step.item.path.startswith("/etc/systemd/") for step in steps):
+        units.daemon_reload()
+    return steps
+
+
+def own_files(wanted: list[dict]) -> list[files.Item]:
+    """Return a module's argument files (path, content, or state absent) as items."""
+    return [
+        files.Item(entry["path"], "file" if entry["state"] == "present" else "absent", (entry["content"] or "").encode())
+        for entry in wanted
+    ]
+
+
+FILES = {
+    "type": "list",
+    "elements": "dict",
+    "default": [],
+    "options": {
+        "path": {"type": "path", "required": True},
+        "content": {"type": "str"},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    },
+}
+
+
+def plan(names: list[str], restart_on: list[str], check: bool) -> units.UnitPlan:
+    """Return what is to be done to units that all read the same files at their start."""
+    wanted = [{"name": name, "state": "started", "enabled": True, "restart_on": restart_on, "reload_on": []} for name in names]
+    return units.plan(wanted, units.read(names), _modified, foreseen=check)
+
+
+def _modified(path: str) -> int:
+    try:
+        return Path(path).stat().st_mtime_ns
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+
+
+def start(found: units.UnitPlan) -> None:
+    """Enable and start what the plan says; restarts are left to ``restart``."""
+    units.control("enable", found.enable)
+    units.control("reset-failed", [name for name, state in units.read(found.start).items() if state.active == "failed"])
+    units.control("start", found.start)
+
+
+def await_(what: str, seen: Callable[[], str], timeout: float) -> None:
+    """Wait until ``seen`` returns nothing. Raises CloudError with what was last seen."""
+    end = time.monotonic() + timeout
+    while last := seen():
+        if time.monotonic() > end:
+            raise CloudError(f"Waited {timeout:.0f} s for {what}: {last}", "Look at: ceph status; ceph health detail.")
+        time.sleep(INTERVAL)
+
+
+def missing_monitors(cluster: Cluster, besides: str = "") -> str:
+    """Say which monitors are not in the quorum, not counting ``besides``."""
+    status = cluster.command("quorum_status")
+    absent = {m["name"] for m in status["monmap"]["mons"]} - set(status["quorum_names"]) - {besides}
+    return f"monitors without quorum: {', '.join(sorted(absent))}" if absent else ""
+
+
+def gate(cluster: Cluster, kind: str, name: str) -> str:
+    """Say why a daemon must not be stopped now; nothing when it may."""
+    if kind == "mon":
+        return missing_monitors(cluster, besides=name)
+    if kind == "mgr":
+        status = cluster.command("mgr dump")
+        return "" if status["standbys"] or status["active_name"] != name else "no standby manager could take over"
+    if kind == "osd":
+        try:
+            answer = cluster.manager("osd ok-to-stop", ids=[name])
+        except CloudError as error:
+            return error.message
+        return "" if answer.get("ok_to_stop") else f"osd.{name} is not ok to stop: {answer}"
+    return ""
+
+
+def serving(cluster: Cluster, kind: str, name: str, ready: str = "") -> str:
+    """Say why a daemon that was started does not serve yet; nothing when it does."""
+    if kind == "mon":
+        return missing_monitors(cluster)
+    if kind == "mgr":
+        status = cluster.command("mgr dump")
+        known = {status["active_name"]} | {standby["name"] for standby in status["standbys"]}
+        return "" if name in known and status["available"] else f"mgr.{name} is not among {', '.join(sorted(known))}"
+    if kind == "osd":
+        if not cluster.command("osd dump")["osds"] or not _osd_up(cluster, name):
+            return f"osd.{name} is not up"
+        states = cluster.manager("pg stat")["pg_summary"]["num_pg_by_state"]
+        unclean = [f"{state['num']} {state['name']}" for state in states if not state["name"].startswith("active+clean")]
+        return f"placement groups: {', '.join(unclean)}" if unclean else ""
+    return readiness.probe({"tcp": ready}, 2) if ready else ""
+
+
+def _osd_up(cluster: Cluster, name: str) -> bool:
+    return any(str(osd["osd"]) == name and osd["up"] for osd in cluster.command("osd dump")["osds"])
+
+
+def restart(cluster: Cluster, kind: str, names: list[str], timeout: float, ready: str = "") -> None:
+    """Restart daemons of one kind one after the other, each only when the others can bear it. Raises CloudError."""
+    for name in names:
+        await_(f"{kind}.{name} to be ok to restart", lambda name=name: gate(cluster, kind, name), timeout)
+        service = unit(kind, name)
+        # Counted starts of earlier runs would refuse this one.
+        units.control("reset-failed", [service])
+        units.control("restart", [service])
+        await_(f"{kind}.{name} to serve again", lambda name=name: serving(cluster, kind, name, ready), timeout)

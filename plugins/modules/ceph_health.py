@@ -1,0 +1,87 @@
+#!/usr/bin/python
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ceph_health
+short_description: Wait until a Ceph cluster is healthy and every replica where it belongs
+author: The honeycomb.cloud maintainers (@honeycomb-cloud)
+version_added: 0.1.0
+description:
+  - Waits for C(HEALTH_OK), all placement groups active and clean, all monitors in the quorum, and, for O(failure_domain), the replicas of
+    every placement group in different buckets of that type. Fails with what was last seen.
+options:
+  accept:
+    description: Health checks (such as V(OSDMAP_FLAGS)) that do not count.
+    type: list
+    elements: str
+    default: []
+  failure_domain:
+    description: Type of bucket of which each holds at most one replica of a placement group. Empty looks at no placement.
+    type: str
+    default: zone
+  timeout:
+    description: Seconds to wait.
+    type: int
+    default: 120
+attributes:
+  check_mode:
+    description: Reads only.
+    support: full
+  diff_mode:
+    description: Reads only.
+    support: none
+"""
+
+EXAMPLES = r"""
+- name: Wait for the cluster
+  honeycomb.cloud.ceph_health:
+"""
+
+RETURN = r"""
+cluster:
+  description: C(health), C(monitors), C(osds), C(osds_up), C(pgs), and C(domains), the number of placement groups by failure domain.
+  type: dict
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import daemons, health
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+
+ARGUMENTS = {
+    "accept": {"type": "list", "elements": "str", "default": []},
+    "failure_domain": {"type": "str", "default": "zone"},
+    "timeout": {"type": "int", "default": 120},
+}
+
+
+def wait(options: dict) -> dict:
+    """Wait for a healthy cluster and return its figures. Raises CloudError with what was wrong at the end."""
+    figures: dict = {}
+
+    def seen() -> str:
+        problems, found = health.look(cluster, options["accept"], options["failure_domain"])
+        figures.update(found)
+        more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
+        return "; ".join(problems[:5]) + more
+
+    with Cluster(timeout=options["timeout"]) as cluster:
+        daemons.await_("a healthy cluster", seen, options["timeout"])
+    return figures
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    try:
+        module.exit_json(changed=False, cluster=wait(module.params))
+    except CloudError as error:
+        module.fail_json(msg=error.message, hint=error.hint)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+#!/usr/bin/python
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ceph_osd
+short_description: Run one OSD of Ceph on each of this host's disks
+author: The honeycomb.cloud maintainers (@honeycomb-cloud)
+version_added: 0.1.0
+description:
+  - Makes an OSD on each of O(devices) that has none, enables and starts all. A disk or file that carries something is refused.
+    An interrupted call is ended by the next one, under the same identity.
+  - A device that is no longer listed keeps its OSD; playbooks remove and replace OSDs.
+  - An OSD that runs with older files than O(restart_on) is restarted only with O(restart), one at a time, when its data can bear it, and is
+    awaited until all are active and clean again. Without O(restart) it is listed in RV(pending).
+options:
+  fsid:
+    description: Identifier of the cluster.
+    type: str
+    required: true
+  host:
+    description: Name of this host in CRUSH. New OSDs take the places of its destroyed ones.
+    type: str
+    required: true
+  devices:
+    description: Disks (raw devices, partitions, logical volumes) or files.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      path:
+        description: Absolute path; of a disk best one that stays, under C(/dev/disk/by-id).
+        type: str
+        required: true
+      size:
+        description: Size such as V(8G) of a file that stands in for a disk.
+        type: str
+      class:
+        description: Device class in CRUSH; the OSD finds it out when it is not given.
+        type: str
+  user:
+    description: User with which OSDs are created and the cluster is asked.
+    type: str
+    required: true
+  key:
+    description: Its key.
+    type: str
+    required: true
+  files:
+    description: Files of root's that everybody may read and OSDs read at their start.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Absolute path.
+        type: path
+        required: true
+      content:
+        description: Whole content.
+        type: str
+      state:
+        description: Whether the file shall exist.
+        type: str
+        choices: [present, absent]
+        default: present
+  restart_on:
+    description: Other files that OSDs read at their start.
+    type: list
+    elements: path
+    default: []
+  restart:
+    description: Restart the OSDs that are pending.
+    type: bool
+    default: false
+  timeout:
+    description: Seconds to wait for the cluster at each step.
+    type: int
+    default: 300
+attributes:
+  check_mode:
+    description: Says what would be made, started or restarted; looks at new disks.
+    support: full
+  diff_mode:
+    description: Shows files; other changes are listed.
+    support: partial
+"""
+
+EXAMPLES = r"""
+- name: Run the OSDs
+  honeycomb.cloud.ceph_osd:
+    fsid: "{{ fsid }}"
+    host: "{{ inventory_hostname }}"
+    devices:
+      - {path: /dev/disk/by-id/nvme-A, class: ssd}
+    user: client.osd.node1
+    key: "{{ secret }}"
+"""
+
+RETURN = r"""
+changes:
+  description: What was done, or in check mode would be.
+  type: list
+  elements: str
+  returned: success
+osds:
+  description: Path by OSD.
+  type: dict
+  returned: success
+unlisted:
+  description: OSDs whose device is not listed any more.
+  type: list
+  elements: str
+  returned: success
+pending:
+  description: OSDs that must be restarted, and were not.
+  type: list
+  elements: str
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import daemons, osd
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.service import files
+
+ARGUMENTS = {
+    "fsid": {"type": "str", "required": True},
+    "host": {"type": "str", "required": True},
+    "devices": {
+        "type": "list",
+        "elements": "dict",
+        "required": True,
+        "options": {"path": {"type": "str", "required": True}, "size": {"type": "str"}, "class": {"type": "str"}},
+    },
+    "user": {"type": "str", "required": True},
+    "key": {"type": "str", "required": True, "no_log": True},
+    "files": daemons.FILES,
+    "restart_on": {"type": "list", "elements": "path", "default": []},
+    "restart": {"type": "bool", "default": False},
+    "timeout": {"type": "int", "default": 300},
+}
+
+
+def converge(options: dict, check: bool) -> dict:
+    """Bring the host's OSDs to their wanted state and return the module's result."""
+    items = daemons.own_files(options["files"])
+    steps = daemons.place(items, check)
+    changes = [step.change for step in steps]
+    new = osd.plan(osd.found(), options["devices"], options["fsid"])
+    if new and check:
+        for device in new:
+            osd.refuse_used(device)
+    elif new:
+        with Cluster(options["user"], options["key"], options["timeout"]) as cluster:
+            places = [*osd.vacant(cluster, options["host"]), *[None] * len(new)]
+            cluster.together(
+                [lambda device=device, place=place: osd.make(cluster, device, place) for device, place in zip(new, places, strict=False)]
+            )
+    changes += [f"make an OSD on {device['path']}" for device in new]
+    have = osd.found()
+    ids = {daemons.unit("osd", entry.id): entry.id for entry in have}
+    plan = daemons.plan(list(ids), [*options["restart_on"], *(item.path for item in items)], check)
+    changes += [f"enable {unit}" for unit in plan.enable] + [f"start {unit}" for unit in plan.start]
+    if not check:
+        daemons.start(plan)
+    pending = [ids[unit] for unit in plan.restart]
+    if pending and options["restart"]:
+        changes += [f"restart {unit}" for unit in plan.restart]
+        if not check:
+            with Cluster(options["user"], options["key"], options["timeout"]) as cluster:
+                daemons.restart(cluster, "osd", pending, options["timeout"])
+        pending = []
+    listed = {device["path"] for device in options["devices"]}
+    return {
+        "changed": bool(changes),
+        "changes": changes,
+        "diff": [files.difference(step) for step in steps],
+        "osds": {entry.id: entry.path for entry in have},
+        "unlisted": [f"osd.{entry.id}" for entry in have if entry.path not in listed],
+        "pending": pending,
+    }
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    try:
+        module.exit_json(**converge(module.params, module.check_mode))
+    except CloudError as error:
+        module.fail_json(msg=error.message, hint=error.hint)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+#!/usr/bin/python
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ceph_pool
+short_description: Create, change and remove replicated pools
+author: The honeycomb.cloud maintainers (@honeycomb-cloud)
+version_added: 0.1.0
+description:
+  - Takes all pools in one call over one connection and works on all that differ at once.
+  - A pool of application V(rbd) is made ready for images. A pool with objects is never removed.
+  - A O(pools[].min_size) that acknowledges writes on less than a majority of the replicas is refused.
+extends_documentation_fragment: [honeycomb.cloud.ceph]
+options:
+  pools:
+    description: Pools.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the pool.
+        type: str
+        required: true
+      application:
+        description: What uses it, such as V(rbd) or V(rgw).
+        type: str
+        required: true
+      rule:
+        description: CRUSH rule.
+        type: str
+        required: true
+      namespaces:
+        description: Namespaces for images, one per tenant. Others are kept.
+        type: list
+        elements: str
+        default: []
+      size:
+        description: Replicas.
+        type: int
+        default: 3
+      min_size:
+        description: Replicas without which nothing is written.
+        type: int
+        default: 2
+      pg_num:
+        description: Placement groups, a power of two. Of a pool with O(pools[].autoscale=on), when it is created.
+        type: int
+        default: 32
+      autoscale:
+        description: Whether Ceph changes the number of placement groups.
+        type: str
+        choices: ["on", "off", warn]
+        default: "off"
+      quota_bytes:
+        description: Bytes at most; V(0) is no limit.
+        type: int
+        default: 0
+      quota_objects:
+        description: Objects at most; V(0) is no limit.
+        type: int
+        default: 0
+"""
+
+EXAMPLES = r"""
+- name: Have a pool for cloud disks
+  honeycomb.cloud.ceph_pool:
+    pools:
+      - {name: disks, application: rbd, rule: zones, pg_num: 64}
+"""
+
+RETURN = r"""
+changes:
+  description: What was done, or in check mode would be.
+  type: list
+  elements: str
+  returned: success
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import changes, pools
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+
+ITEM = {
+    "name": {"type": "str", "required": True},
+    "application": {"type": "str", "required": True},
+    "rule": {"type": "str", "required": True},
+    "namespaces": {"type": "list", "elements": "str", "default": []},
+    "size": {"type": "int", "default": 3},
+    "min_size": {"type": "int", "default": 2},
+    "pg_num": {"type": "int", "default": 32},
+    "autoscale": {"type": "str", "choices": ["on", "off", "warn"], "default": "off"},
+    "quota_bytes": {"type": "int", "default": 0},
+    "quota_objects": {"type": "int", "default": 0},
+}
+
+
+def converge(options: dict, check: bool) -> list[changes.Change]:
+    """Bring the cluster to the wanted state and return the changes. Raises CloudError."""
+    wanted = options["pools"]
+    pools.refuse_bad(wanted)
+    with Cluster(timeout=options["timeout"]) as cluster:
+        names = [pool["name"] for pool in wanted]
+        removes = options["prune"] and not check and bool(changes.owned(cluster, options["owner"], "pools") - set(names))
+        with pools.unlocked(cluster, removes):
+            done = changes.converge(
+                cluster,
+                "pools",
+                names,
+                lambda superfluous: pools.plan(pools.current(cluster), wanted, pools.contents(cluster, superfluous), superfluous),
+                options,
+                check,
+            )
+        if done and not check:
+            pools.verify(cluster, wanted)
+    return done
+
+
+def main() -> None:
+    """Run the module."""
+    arguments = {"pools": {"type": "list", "elements": "dict", "required": True, "options": ITEM}, **changes.ARGUMENTS}
+    module = AnsibleModule(argument_spec=arguments, supports_check_mode=True)
+    try:
+        done = converge(module.params, module.check_mode)
+    except CloudError as error:
+        module.fail_json(msg=error.message, hint=error.hint)
+    module.exit_json(**changes.result(done, module._diff, "pool"))
+
+
+if __name__ == "__main__":
+    main()
