@@ -55,6 +55,7 @@ CLOUD_OPTIONS: dict[str, dict] = {
     },
     "tenants": {**TENANTS, "same": True, "description": "The tenants of the cloud; see the module ovn_network for their networks."},
     "cloud_storage_address": {
+        "type": "str",
         "description": "IPv4 address of a host for storage, where that has a network of its own. Ceph binds it; without it cloud_address.",
     },
     "cloud_s3_port": {"type": "int", "same": True, "description": "Port of S3 on the virtual address (8443)."},
