@@ -1,0 +1,212 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A cloud disk on this host: mapped, formatted once, mounted, and only while the cluster says that it is this host's.
+
+Run by honeycomb-disk@NAME.service: ``python3 -m ...disk.host attach NAME``. Ends with REFUSED when another host owns the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import attached, refuse_attach
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.store import Store
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import run
+
+RECORDS = Path("/etc/honeycomb/disks")
+RUNTIME = Path("/run/honeycomb/disks")
+REFUSED = 3  # the unit is not started again after this
+QUIET = {"xfs": ["-q", "-K"], "ext4": ["-q", "-E", "nodiscard"]}
+# nouuid: a copy or snapshot of a disk may be mounted beside it. XFS refuses that otherwise.
+OPTIONS = {"xfs": ["nouuid", "noatime"], "ext4": ["noatime"]}
+
+
+@dataclass(frozen=True)
+class Record:
+    """What this host knows about a disk of its own. ``method``: kernel (rbd map) or userspace (qemu-storage-daemon, FUSE, loop)."""
+
+    tenant: str
+    name: str
+    generation: int
+    pool: str
+    user: str
+    mountpoint: str
+    filesystem: str = "xfs"
+    options: tuple[str, ...] = ()
+    method: str = "kernel"
+
+    @property
+    def key(self) -> str:
+        """The disk's name on hosts."""
+        return f"{self.tenant}.{self.name}"
+
+    @property
+    def spec(self) -> str:
+        """The image as the rbd command takes it."""
+        return f"{self.pool}/{self.tenant}/{self.name}"
+
+    @property
+    def file(self) -> Path:
+        """Where the record is kept."""
+        return RECORDS / f"{self.key}.json"
+
+    @property
+    def export(self) -> Path:
+        """The file by which the storage daemon shows the image."""
+        return RUNTIME / f"{self.key}.img"
+
+    @property
+    def pid_file(self) -> Path:
+        """Of the storage daemon."""
+        return RUNTIME / f"{self.key}.pid"
+
+
+def load(key: str) -> Record:
+    """Return the record of a disk. Raises CloudError."""
+    try:
+        values = json.loads((RECORDS / f"{key}.json").read_text())
+        return Record(**{**values, "options": tuple(values["options"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise CloudError(f"The record of disk {key} cannot be read: {error}", "Run the playbook that declares it.") from error
+
+
+def save(record: Record) -> bool:
+    """Write the record; say whether it differed."""
+    text = json.dumps(asdict(record), sort_keys=True, indent=1) + "\n"
+    if record.file.exists() and record.file.read_text() == text:
+        return False
+    record.file.parent.mkdir(parents=True, exist_ok=True)
+    partial = record.file.with_suffix(".new")
+    partial.write_text(text)
+    partial.rename(record.file)
+    return True
+
+
+def mounted(path: str) -> str:
+    """Return the device that is mounted at a path; empty when there is none."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        device, place = line.split()[:2]
+        if place == path:
+            return device
+    return ""
+
+
+def attach(record: Record) -> None:
+    """Map and mount the disk. Raises CloudError; REFUSED cases before anything is touched."""
+    with Cluster(name=f"client.{record.user}", timeout=20) as cluster:
+        store = Store(cluster, record.pool)
+        disk = store.disk(record.tenant, record.name)
+        if disk is None:
+            raise CloudError(f"disk {record.key} does not exist in pool {record.pool}", "Was it removed? Run the playbook that declares it.")
+        refuse_attach(record.key, disk.owner, record.user, record.generation)
+        if mounted(record.mountpoint):
+            return
+        device = _map(record)
+        try:
+            _format_once(record, device)
+            Path(record.mountpoint).mkdir(parents=True, exist_ok=True)
+            options = ",".join([*OPTIONS[record.filesystem], *record.options])
+            run(["mount", "-t", record.filesystem, "-o", options, device, record.mountpoint], f"mount disk {record.key}")
+        finally:
+            if record.method == "userspace":  # in use by the mount from now on, and gone with it, whatever ends it
+                run(["losetup", "--detach", device], f"let {device} go with its mount")
+        if disk.owner != attached(disk.owner):
+            store.give(disk, attached(disk.owner))
+
+
+def _map(record: Record) -> str:
+    """Return the block device."""
+    if record.method == "kernel":
+        options = ["--exclusive", "--id", record.user, "--options", "ms_mode=secure"]
+        return run(["rbd", "device", "map", *options, record.spec], f"map disk {record.key}").strip()
+    RUNTIME.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _stop_daemon(record)
+    record.export.touch(mode=0o600)
+    block = f"driver=rbd,node-name=disk,pool={record.pool},namespace={record.tenant},image={record.name},user={record.user}"
+    block += ",conf=/etc/ceph/ceph.conf,cache.direct=on,discard=unmap"
+    export = f"type=fuse,id=disk,node-name=disk,mountpoint={record.export},writable=on,growable=off,allow-other=off"
+    command = ["qemu-storage-daemon", "--daemonize", "--pidfile", str(record.pid_file), "--blockdev", block, "--export", export]
+    monitor = RUNTIME / f"{record.key}.sock"
+    command += ["--chardev", f"socket,id=monitor,path={monitor},server=on,wait=off", "--monitor", "chardev=monitor"]
+    run(command, f"open disk {record.key}", timeout=60)
+    return run(["losetup", "--find", "--show", "--direct-io=on", str(record.export)], f"make a device of disk {record.key}").strip()
+
+
+def _format_once(record: Record, device: str) -> None:
+    """Make a file system on a disk that has nothing on it. What is there is never written over."""
+    found = subprocess.run(["blkid", "--probe", "--output", "value", "--match-tag", "TYPE", device], capture_output=True, text=True, check=False)
+    if found.returncode == 0:
+        kind = found.stdout.strip()
+        if kind != record.filesystem:
+            raise CloudError(f"disk {record.key} has {kind or 'something that is no file system'}, expected {record.filesystem}", "Nothing was changed.")
+        return
+    if found.returncode != 2:  # blkid(8): 2 is nothing found
+        raise CloudError(f"disk {record.key} cannot be probed: {found.stderr.strip()}", "Nothing was changed.")
+    with open(device, "rb") as content:
+        if content.read(1 << 20).strip(b"\0"):
+            raise CloudError(f"disk {record.key} has data and no file system that blkid knows", "Nothing was changed. Format it by hand if it may go.")
+    run([f"mkfs.{record.filesystem}", *QUIET[record.filesystem], device], f"make a file system on disk {record.key}")
+
+
+def detach(record: Record) -> None:
+    """Unmount and unmap the disk, with all that was written safe in the cluster. Raises CloudError when it is in use."""
+    device = mounted(record.mountpoint)
+    if device:
+        run(["umount", record.mountpoint], f"unmount disk {record.key}", "What uses it: fuser -vm " + record.mountpoint, timeout=120)
+    if record.method == "kernel":
+        for found in json.loads(run(["rbd", "device", "list", "--format", "json"], "list mapped disks")):
+            if (found["pool"], found["namespace"], found["name"]) == (record.pool, record.tenant, record.name):
+                run(["rbd", "device", "unmap", found["device"]], f"unmap disk {record.key}", timeout=120)
+    else:
+        _stop_daemon(record)
+
+
+def discard(record: Record) -> None:
+    """Let go of a disk that the cluster takes from us: nothing can be written to it any more, so unmount it at any price."""
+    while mounted(record.mountpoint):
+        run(["umount", "--lazy", "--force", record.mountpoint], f"let go of disk {record.key}")
+    if record.method == "userspace":
+        _stop_daemon(record)
+
+
+def _stop_daemon(record: Record) -> None:
+    """End the storage daemon and what it left. It writes back all that it has; after 30 s it is killed."""
+    with contextlib.suppress(OSError, ValueError):
+        pid = int(record.pid_file.read_text())
+        if "qemu-storage-daemon" in Path(f"/proc/{pid}/cmdline").read_text():
+            os.kill(pid, signal.SIGTERM)
+            end = time.monotonic() + 30
+            while Path(f"/proc/{pid}").exists():
+                if time.monotonic() > end:
+                    os.kill(pid, signal.SIGKILL)
+                time.sleep(0.02)
+    while mounted(str(record.export)):
+        run(["umount", "--lazy", str(record.export)], "remove a dead export")
+    for path in (record.export, record.pid_file, RUNTIME / f"{record.key}.sock"):
+        path.unlink(missing_ok=True)
+
+
+def main() -> int:
+    """Run as a unit's command: ``attach NAME`` or ``detach NAME``."""
+    verb, key = sys.argv[1:3]
+    try:
+        record = load(key)
+        {"attach": attach, "detach": detach, "discard": discard}[verb](record)
+    except CloudError as error:
+        print(f"{error.message}\n{error.hint}", file=sys.stderr)
+        return REFUSED if "is owned by" in error.message or "in generation" in error.message else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Who owns a cloud disk. Written in the image's metadata, so that it needs no host that could be dead. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+
+# Keys in the metadata of an image: `rbd image-meta list POOL/TENANT/NAME` shows them.
+OWNER = "honeycomb.owner"
+CONTAINER = "honeycomb.container"
+
+FREE, CLAIMED, ATTACHED = "free", "claimed", "attached"
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The host that may attach a disk.
+
+    ``generation`` grows by one each time that another host becomes the owner; a host's own record of a lower one is void.
+    ``phase``: claimed for a host that has not attached it yet, attached, or free. ``source``: the host it was taken from.
+    """
+
+    host: str = ""
+    generation: int = 0
+    phase: str = FREE
+    source: str = ""
+
+    def text(self) -> str:
+        """Return the value of the metadata. Equal owners have equal texts: changes are compared by it."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def parse(text: str, subject: str) -> Owner:
+    """Return the owner that a metadata's value describes; nobody when it is empty. Raises CloudError."""
+    if not text:
+        return Owner()
+    try:
+        found = json.loads(text)
+        return Owner(str(found["host"]), int(found["generation"]), str(found["phase"]), str(found["source"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise CloudError(f"{subject}: {OWNER} is {text!r}, expected host, generation, phase and source", "Who changed the image's metadata?") from error
+
+
+def claim(owner: Owner, host: str, taken_from: str = "") -> Owner:
+    """Return the owner after ``host`` was given the disk. A host that has it already keeps its generation."""
+    if owner.host == host and owner.phase != FREE:
+        return owner
+    return Owner(host, owner.generation + 1, CLAIMED, taken_from or owner.host)
+
+
+def attached(owner: Owner) -> Owner:
+    """Return the owner after its host has attached the disk."""
+    return replace(owner, phase=ATTACHED)
+
+
+def released(owner: Owner) -> Owner:
+    """Return the owner after its host has detached the disk and given it up."""
+    return replace(owner, host="", phase=FREE, source=owner.host or owner.source)
+
+
+def refuse_attach(subject: str, owner: Owner, host: str, generation: int = 0) -> None:
+    """Raise CloudError unless ``host`` owns the disk, and in this generation when one is given."""
+    if owner.host != host or owner.phase == FREE:
+        holder = f"{owner.host} (generation {owner.generation})" if owner.host else "nobody"
+        raise CloudError(
+            f"disk {subject} is owned by {holder}, expected {host}",
+            "Move it: playbooks/container_move.yml. If its host is lost: playbooks/node_failure.yml. Two writers would destroy it.",
+        )
+    if generation and owner.generation != generation:
+        raise CloudError(
+            f"disk {subject} is in generation {owner.generation}, this host knows {generation}",
+            "The disk was elsewhere since this host had it. playbooks/node_return.yml cleans up what is left of it here.",
+        )

@@ -1,0 +1,156 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Images of the cloud's disk pool through librbd: what there is, who owns it, and changes that only win when nobody was faster."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk import owner as owners
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import CONTAINER, OWNER, Owner
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+
+try:
+    import rados
+    import rbd
+except ImportError:  # Cluster says it in words
+    rados = rbd = None
+
+# cls_rbd keeps an image's metadata in the omap of its header, under this prefix and as it is.
+PREFIX = "metadata_"
+
+
+@dataclass
+class Disk:
+    """An image. ``container`` is the stateful container whose home it is; empty for a plain disk."""
+
+    tenant: str
+    name: str
+    id: str
+    owner: Owner
+    container: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The name by which hosts know it: units, mount points, network namespaces."""
+        return f"{self.tenant}.{self.name}"
+
+
+class Store:
+    """The images of one pool."""
+
+    def __init__(self, cluster: Cluster, pool: str):
+        self.cluster = cluster
+        self.pool = pool
+        try:
+            self.handle = cluster.handle.open_ioctx(pool)
+        except rados.Error as error:
+            raise CloudError(f"{cluster.name} cannot open pool {pool}: {error}", "Does it exist, and may this user use it?") from error
+
+    def within(self, tenant: str) -> Any:
+        """Return the handle of a tenant's namespace."""
+        handle = self.cluster.handle.open_ioctx(self.pool)
+        handle.set_namespace(tenant)
+        return handle
+
+    def disks(self) -> list[Disk]:
+        """Return every image of every tenant, sorted."""
+        found = []
+        for tenant in sorted(rbd.RBD().namespace_list(self.handle)):
+            handle = self.within(tenant)
+            images = sorted((image["name"], image["id"]) for image in rbd.RBD().list2(handle))
+            for (name, identity), values in zip(images, self._metadata(handle, [identity for _name, identity in images]), strict=True):
+                found.append(self._disk(tenant, name, identity, values))
+            handle.close()
+        return found
+
+    def disk(self, tenant: str, name: str) -> Disk | None:
+        """Return one image, None when it does not exist. Raises CloudError when this client may not read it."""
+        handle = self.within(tenant)
+        try:
+            with rbd.Image(handle, name, read_only=True) as image:
+                identity = image.id()
+            return self._disk(tenant, name, identity, self._metadata(handle, [identity])[0])
+        except rbd.ImageNotFound:
+            return None
+        except (rbd.Error, rados.Error) as error:
+            raise CloudError(
+                f"disk {tenant}.{name} cannot be read by {self.cluster.name}: {error}",
+                "A host that was fenced is on the blocklist (ceph osd blocklist ls); playbooks/node_return.yml takes it off when it is safe.",
+            ) from error
+        finally:
+            handle.close()
+
+    @staticmethod
+    def _disk(tenant: str, name: str, identity: str, values: dict[str, bytes]) -> Disk:
+        text = values.get(PREFIX + OWNER, b"").decode()
+        container = values.get(PREFIX + CONTAINER, b"").decode()
+        return Disk(tenant, name, identity, owners.parse(text, f"{tenant}.{name}"), json.loads(container) if container else {})
+
+    @staticmethod
+    def _metadata(handle: Any, identities: list[str]) -> list[dict[str, bytes]]:
+        """Return our metadata of images. A read is half a millisecond."""
+        result = []
+        for identity in identities:
+            with rados.ReadOpCtx() as operation:
+                values, _code = handle.get_omap_vals_by_keys(operation, (PREFIX + OWNER, PREFIX + CONTAINER))
+                handle.operate_read_op(operation, f"rbd_header.{identity}")
+                result.append(dict(values))
+        return result
+
+    def give(self, disk: Disk, after: Owner) -> None:
+        """Write the new owner, if the owner is still the one that ``disk`` was read with. Raises CloudError when somebody was faster."""
+        before = disk.owner.text() if disk.owner != Owner() else ""
+        if after == disk.owner:
+            return
+        handle = self.within(disk.tenant)
+        try:
+            with rados.WriteOpCtx() as operation:
+                operation.omap_cmp(PREFIX + OWNER, before)
+                handle.set_omap(operation, (PREFIX + OWNER,), (after.text(),))
+                handle.operate_write_op(operation, f"rbd_header.{disk.id}")
+        except rados.Error as error:
+            now = self.disk(disk.tenant, disk.name)
+            raise CloudError(
+                f"disk {disk.key}: expected {disk.owner} and found {now.owner if now else 'no image'}; it was not given to {after.host}",
+                "Another run changed its owner at the same time: run again.",
+            ) from error
+        finally:
+            handle.close()
+        disk.owner = after
+
+    def describe(self, disk: Disk, container: dict[str, Any]) -> None:
+        """Write which container's home the disk is."""
+        handle = self.within(disk.tenant)
+        try:
+            with rbd.Image(handle, disk.name) as image:
+                image.metadata_set(CONTAINER, json.dumps(container, sort_keys=True))
+        finally:
+            handle.close()
+        disk.container = container
+
+    def break_locks(self, disk: Disk) -> list[str]:
+        """Break every exclusive lock on the image; return who had them. Only for hosts on the blocklist: a lock by itself stops no writer."""
+        broken = []
+        handle = self.within(disk.tenant)
+        try:
+            with rbd.Image(handle, disk.name) as image:
+                for lock in image.lock_get_owners():
+                    image.lock_break(rbd.RBD_LOCK_MODE_EXCLUSIVE, lock["owner"])
+                    broken.append(lock["owner"])
+        finally:
+            handle.close()
+        return broken
+
+    def watchers(self, disk: Disk) -> list[str]:
+        """Return the addresses of the clients that have the image open, without our own."""
+        handle = self.within(disk.tenant)
+        try:
+            with rbd.Image(handle, disk.name, read_only=True) as image:
+                mine = self.cluster.handle.get_instance_id()
+                return [watcher["addr"] for watcher in image.watchers_list() if watcher["id"] != mine]
+        finally:
+            handle.close()
