@@ -33,6 +33,31 @@ CLOUD_OPTIONS: dict[str, dict] = {
         "required": True,
         "description": "IPv4 address of a host in the management network. Every service of the host binds it.",
     },
+    "cloud_container_images": {
+        "type": "dict",
+        "same": True,
+        "description": "OCI archives on the control machine, by the name of their image. Images that are not here come with their homes.",
+    },
+    "cloud_container_memory_mb": {
+        "type": "int",
+        "description": "Memory in MiB that all stateful containers of a host may ask for together. Without it there is no limit.",
+    },
+    "cloud_director": {
+        "type": "str",
+        "same": True,
+        "description": "Control host that places and moves stateful containers (the first of group ovn_central). Name another when that is down.",
+    },
+    "cloud_fencing": {
+        "type": "dict",
+        "options": {
+            "method": {"type": "str", "choices": ["lab", "redfish", "ipmi", "none"], "default": "none"},
+            "address": {"type": "str"},
+            "user": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "options": {"type": "dict"},
+        },
+        "description": "How the power of a host is cut: redfish or ipmi with its controller's address, lab, or none.",
+    },
     "cloud_underlay_address": {
         "type": "str",
         "description": "IPv4 address of a host in the network that carries the tunnels of the tenants' networks.",

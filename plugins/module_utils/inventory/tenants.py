@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from ansible_collections.honeycomb.cloud.plugins.module_utils.container import declaration as container
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network import declaration
 
 TENANTS: dict = {
     "type": "list",
     "elements": "dict",
-    "options": {"name": {"type": "str", "required": True}, **declaration.TENANT},
+    "options": {"name": {"type": "str", "required": True}, **declaration.TENANT, **container.TENANT},
 }

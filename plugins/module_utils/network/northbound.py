@@ -153,11 +153,12 @@ def _ports(
             "type": "",
             "addresses": [identity],
             "port_security": [identity],
-            # Only this host may claim the port: one that comes back from the dead with an old copy of it may not.
-            "options": {"requested-chassis": port["host"]} if port.get("host") else {},
             "dhcpv4_options": None,
             "dhcpv6_options": None,
         }
+        if port.get("host"):
+            # Only this host may claim the port: one that comes back from the dead with an old copy of it may not.
+            columns["options"] = {"requested-chassis": port["host"]}
         for text in addresses:
             address = ipaddress.ip_address(text)
             option = next((ref for subnet, ref in dhcp.items() if address in subnet), None)

@@ -1,0 +1,77 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Stateful containers of the tenants, as playbooks need them. The logic is in module_utils/container/declaration.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.container import declaration
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network.declaration import Limits
+
+IMAGES = "/var/lib/honeycomb/images"  # on the hosts
+
+
+def containers(tenants: list, values: Mapping | None = None, encapsulation: str = "vxlan", underlay_mtu: int = 1500, archives: Mapping | None = None) -> list[dict]:
+    """Return the declared containers as module stateful_container takes them, with their secrets' ``values`` and the ``archives`` of images."""
+    found = declaration.specs(tenants, Limits(encapsulation, int(underlay_mtu)))
+    names = {declaration.key(tenant, one): one.get("secrets", []) for tenant in tenants for one in tenant.get("containers", [])}
+    for spec in found:
+        tenant, name = spec["tenant"], spec["name"]
+        spec["key"] = f"{tenant}.{name}"
+        spec["secrets"] = {secret: values[declaration.secret(tenant, name, secret)] if values else "" for secret in names[spec["key"]]}
+        if archives and spec["image"] in archives:
+            spec["archive"] = f"{IMAGES}/{PurePosixPath(archives[spec['image']]).name}"
+    return found
+
+
+def wanted_secrets(tenants: list) -> list[dict]:
+    """Return the secrets of all containers as module secrets takes them."""
+    return [
+        {"name": declaration.secret(tenant["name"], one["name"], secret), "kind": "password", "size": 32}
+        for tenant in tenants
+        for one in tenant.get("containers", [])
+        for secret in one.get("secrets", [])
+    ]
+
+
+def wishes(tenants: list) -> list[dict]:
+    """Return what decides where containers go, as module container_placement takes it."""
+    return [
+        {
+            "tenant": tenant["name"],
+            "name": one["name"],
+            "port": f"{tenant['name']}.{one['network']}.{one['name']}",
+            **{name: one[name] for name in ("node", "zone", "anti_affinity", "memory_mb", "order") if one.get(name)},
+        }
+        for tenant in tenants
+        for one in tenant.get("containers", [])
+    ]
+
+
+def nodes(names: list, groups: Mapping, hostvars: Mapping) -> list[dict]:
+    """Return hosts that carry containers, with zone and room."""
+    return [
+        {
+            "name": name,
+            "zone": next((group.removeprefix("zone_") for group, members in groups.items() if group.startswith("zone_") and name in members), ""),
+            "memory_mb": int(hostvars[name].get("cloud_container_memory_mb") or 0),
+            "addresses": sorted({hostvars[name][option] for option in ("cloud_address", "cloud_storage_address") if hostvars[name].get(option)}),
+        }
+        for name in names
+    ]
+
+
+class FilterModule:
+    """Filters of the subject containers."""
+
+    def filters(self) -> dict:
+        """Return the filters by name."""
+        return {
+            "container_nodes": nodes,
+            "container_ports": declaration.with_ports,
+            "container_secrets": wanted_secrets,
+            "container_specs": containers,
+            "container_wishes": wishes,
+        }

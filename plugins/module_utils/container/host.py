@@ -1,0 +1,191 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Stateful containers of this host: each with its home on a disk of its own, brought up side by side, others untouched."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.container import spec as specs
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk import host as disks
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network.plug import Host as Switch
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network.port import Port
+from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import run
+
+DISK_UNIT, CONTAINER_UNIT = "honeycomb-disk@{}.service", "honeycomb-container@{}.service"
+SCOPE = "containers"  # of the ports that we plug
+
+
+def podman(key: str, *arguments: str, purpose: str, timeout: float = 300) -> str:
+    """Run podman on one home. Raises CloudError."""
+    return run([*specs.podman(key), *arguments], purpose, timeout=timeout)
+
+
+def units(*keys: str) -> dict[str, dict[str, str]]:
+    """Return what systemd knows of units: name -> {ActiveState, SubState, UnitFileState, Result, MainPID}."""
+    names = list(keys)
+    if not names:
+        return {}
+    shown = "Id,ActiveState,SubState,UnitFileState,Result,MainPID,ExecMainStartTimestampMonotonic"
+    text = run(["systemctl", "show", "--property", shown, *names], "ask systemd about units")
+    found = {}
+    for block in text.strip().split("\n\n"):
+        values = dict(line.partition("=")[::2] for line in block.splitlines())
+        found[values["Id"]] = values
+    return found
+
+
+def switch_port(spec: dict[str, Any]) -> Port:
+    """Return the container's port as the host plugs it."""
+    port = spec["port"]
+    return Port(
+        name=port["name"],
+        netns=spec["netns"],
+        interface="eth0",
+        mac=port["mac"].lower(),
+        addresses=tuple(port["addresses"]),
+        gateways=tuple(port.get("gateways") or ()),
+        mtu=port["mtu"],
+        up=port.get("up") or 0,
+        down=port.get("down") or 0,
+        label=port["name"].replace(".", "/"),
+        scope=SCOPE,
+    )
+
+
+def plug(wanted: list[dict[str, Any]], userspace: bool, timeout: float, check: bool) -> list[str]:
+    """Plug the ports of all containers and wait until OVN has given them to this host; return what was done."""
+    ports = [switch_port(spec) for spec in wanted]
+    return Switch(userspace, timeout).converge(ports, SCOPE, False, check) if ports else []
+
+
+def create_home(spec: dict[str, Any], archive: str, enforced: bool) -> list[str]:
+    """Fill a new home, or bring an old one to its specification; return what was done. What is done is on the disk before this returns."""
+    key, place = spec["key"], Path(specs.home(spec["key"]))
+    done = []
+    for name in ("graph", "volumes", "networks", "secrets"):
+        (place / name).mkdir(mode=0o755 if name == "secrets" else 0o700, exist_ok=True)
+    done += write_secrets(spec)
+    have = read_home(key)
+    if have and specs.identity(have) == specs.identity(spec) and container_id(key):
+        if specs.stored(have) != specs.stored(spec):
+            write_home(spec)
+            done.append(f"describe {key} anew")
+    else:
+        Path(specs.runtime(key)).mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not podman_has_image(key, spec["image"]):
+            if not archive:
+                raise CloudError(f"container {key}: its home has no image {spec['image']} and none was given", "Name an archive: images[].archive.")
+            podman(key, "load", "--quiet", "--input", archive, purpose=f"load the image of container {key}")
+        if have and container_id(key):
+            run(["systemctl", "stop", CONTAINER_UNIT.format(key)], f"stop container {key}")
+            podman(key, "rm", "--force", key, purpose=f"remove the old container {key}")
+            done.append(f"replace container {key}")
+        else:
+            done.append(f"create container {key}")
+        podman(key, *specs.create(spec, enforced), purpose=f"create container {key}")
+        write_home(spec)
+    if done:
+        # podman does not sync what it writes: after a power loss its database would not know a container that was reported as created.
+        run(["sync", "--file-system", str(place)], f"write the home of {key} to its disk")
+    return done
+
+
+def write_secrets(spec: dict[str, Any]) -> list[str]:
+    """Write the secrets as files that only the container's user can read. Secrets that were not given stay."""
+    folder = Path(specs.home(spec["key"]), "secrets")
+    user, _, group = (spec["user"] or "0:0").partition(":")
+    done = []
+    for name, value in sorted((spec.get("secrets") or {}).items()):
+        path = folder / name
+        if path.exists() and path.read_text() == value:
+            continue
+        partial = folder / f".{name}.new"
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o400)
+        with os.fdopen(handle, "w") as file:
+            file.write(value)
+            os.fchown(file.fileno(), int(user), int(group or user))
+        partial.rename(path)
+        done.append(f"write secret {name} of {spec['key']}")
+    return done
+
+
+def read_home(key: str) -> dict[str, Any]:
+    """Return the specification in a home that is mounted here; empty when there is none."""
+    try:
+        return json.loads(Path(specs.home(key), "home.json").read_text())
+    except FileNotFoundError:
+        return {}
+
+
+def write_home(spec: dict[str, Any]) -> None:
+    """Write the specification into the home."""
+    path = Path(specs.home(spec["key"]), "home.json")
+    partial = path.with_suffix(".new")
+    partial.write_text(json.dumps(specs.stored(spec), sort_keys=True, indent=1) + "\n")
+    partial.rename(path)
+
+
+def podman_has_image(key: str, image: str) -> bool:
+    """Say whether the home has the image."""
+    done = subprocess.run([*specs.podman(key), "image", "exists", image], capture_output=True, check=False, timeout=60)
+    return done.returncode == 0
+
+
+def container_id(key: str) -> str:
+    """Return the id of the container in a home, empty when there is none. Read from podman's own record, which is quicker than podman."""
+    try:
+        found = json.loads(Path(specs.home(key), "graph/overlay-containers/containers.json").read_text())
+    except (FileNotFoundError, ValueError):
+        return ""
+    return next((one["id"] for one in found if key in one.get("names", [])), "")
+
+
+def start_disk(record: disks.Record) -> None:
+    """Attach a disk by its unit. Raises CloudError with what the unit said."""
+    start(DISK_UNIT.format(record.key), f"attach disk {record.key}")
+    if not disks.mounted(record.mountpoint):
+        raise CloudError(f"disk {record.key}: its unit started, but nothing is mounted at {record.mountpoint}", "Look at the unit's journal.")
+
+
+def start(unit: str, purpose: str) -> None:
+    """Start a unit. Raises CloudError with the last lines of its journal."""
+    try:
+        run(["systemctl", "start", unit], purpose, timeout=120)
+    except CloudError as error:
+        said = run(["journalctl", "--unit", unit, "--lines", "12", "--output", "cat", "--no-pager"], "read the journal")
+        raise CloudError(f"Could not {purpose}. {unit} said: {said.strip()}", error.hint) from error
+
+
+def await_ready(spec: dict[str, Any], timeout: float) -> float:
+    """Wait until the container answers on its port, on its own address in its own network namespace; return the seconds. Raises CloudError."""
+    if not spec.get("ready_port"):
+        return 0.0
+    began = time.monotonic()
+    address = spec["port"]["addresses"][0].partition("/")[0]
+    with ThreadPoolExecutor(1) as pool:  # a thread of its own, because it enters another namespace
+        if not pool.submit(_answers, f"/run/netns/{spec['netns']}", address, spec["ready_port"], timeout).result():
+            said = run(["journalctl", "--unit", CONTAINER_UNIT.format(spec["key"]), "--lines", "12", "--output", "cat", "--no-pager"], "read the journal")
+            raise CloudError(f"container {spec['key']} did not answer on {address}:{spec['ready_port']} within {timeout:g} s: {said.strip()}", "")
+    return time.monotonic() - began
+
+
+def _answers(namespace: str, address: str, port: int, timeout: float) -> bool:
+    with open(namespace) as handle:
+        os.setns(handle.fileno(), os.CLONE_NEWNET)
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        try:
+            with socket.create_connection((address, port), timeout=1):
+                return True
+        except OSError:
+            time.sleep(0.02)
+    return False

@@ -1,0 +1,91 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What the loss of nodes means for their containers, and whether it can be answered. Pure: everything comes from the cluster, nothing from the dead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.container.placement import Node, place
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import CLAIMED, FREE
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.store import Disk
+
+
+@dataclass
+class Health:
+    """What the cluster says about itself. ``osds``: host -> numbers of its OSDs; ``up``: those that are up."""
+
+    monitors: int = 0
+    quorum: int = 0
+    osds: dict[str, list[int]] = field(default_factory=dict)
+    up: set[int] = field(default_factory=set)
+    size: int = 0
+    min_size: int = 0
+    zones: dict[str, str] = field(default_factory=dict)  # host -> zone
+
+
+@dataclass
+class Plan:
+    """What is to be done. ``moves``: container -> new node; ``resumed`` were claimed by an earlier run that did not end; ``stay`` are done."""
+
+    failed: list[str]
+    moves: dict[str, str] = field(default_factory=dict)
+    resumed: list[str] = field(default_factory=list)
+    stay: dict[str, str] = field(default_factory=dict)
+    osds_down: list[int] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """Return the plan in words."""
+        texts = [f"fence {name}: blocklist its addresses, cut its power" for name in self.failed]
+        texts += [f"mark osd.{number} down" for number in self.osds_down]
+        texts += [f"{'go on with' if key in self.resumed else 'recover'} {key} on {node}" for key, node in sorted(self.moves.items())]
+        return texts or ["nothing to do"]
+
+
+def plan(disks: Iterable[Disk], failed: list[str], nodes: list[Node], health: Health) -> Plan:
+    """Return what the loss of ``failed`` asks for. ``nodes`` are all hosts that carry containers."""
+    homes = [disk for disk in disks if disk.container]
+    result = Plan(failed=sorted(failed))
+    living = [node for node in nodes if node.name not in failed]
+    carried: dict[str, list[dict[str, Any]]] = {node.name: [] for node in living}
+    lost = []
+    for disk in homes:
+        one = {**disk.container, "key": disk.key, "tenant": disk.tenant}
+        if disk.owner.phase == FREE:
+            continue
+        if disk.owner.host in failed:
+            lost.append(one)
+            continue
+        carried.setdefault(disk.owner.host, []).append(one)
+        if disk.owner.source in failed:
+            if disk.owner.phase == CLAIMED:
+                result.moves[disk.key] = disk.owner.host
+                result.resumed.append(disk.key)
+            else:
+                result.stay[disk.key] = disk.owner.host
+    placed, problems = place(lost, living, carried)
+    result.moves |= placed
+    result.problems += problems
+    result.osds_down = sorted(number for name in failed for number in health.osds.get(name, []) if number in health.up)
+    result.problems += gate(failed, health)
+    return result
+
+
+def gate(failed: list[str], health: Health) -> list[str]:
+    """Say what forbids to begin, with numbers."""
+    problems = []
+    if health.quorum * 2 <= health.monitors:
+        problems.append(f"{health.quorum} of {health.monitors} monitors have a quorum: disks cannot be fenced without a majority")
+    lost = {number for name in failed for number in health.osds.get(name, [])}
+    every = {number for numbers in health.osds.values() for number in numbers}
+    left = (health.up & every) - lost
+    zones = {health.zones[name] for name, numbers in health.osds.items() if set(numbers) & left}
+    if every and len(zones) < health.min_size:
+        problems.append(
+            f"OSDs would be left in {len(zones)} zones ({len(left)} of {len(every)} OSDs), the pool writes with at least {health.min_size} replicas: "
+            "disks would hang on any host"
+        )
+    return problems
