@@ -63,12 +63,18 @@ def nodes(names: list, groups: Mapping, hostvars: Mapping) -> list[dict]:
     ]
 
 
+def names(keys: list) -> list[dict]:
+    """Return keys of containers (tenant.name) as module stateful_container takes them."""
+    return [dict(zip(("tenant", "name"), key.split("."), strict=True)) for key in keys]
+
+
 class FilterModule:
     """Filters of the subject containers."""
 
     def filters(self) -> dict:
         """Return the filters by name."""
         return {
+            "container_names": names,
             "container_nodes": nodes,
             "container_ports": declaration.with_ports,
             "container_secrets": wanted_secrets,

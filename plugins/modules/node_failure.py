@@ -95,7 +95,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-failed:
+lost:
   description: The nodes that are fenced.
   type: list
   elements: str
@@ -150,32 +150,32 @@ def perform(options: dict, check: bool) -> dict:
             return _fence(director, failed, flow, began, times, options, tls, check)
         if options["step"] == "return":
             done = [line for name in failed for line in ([f"take {name} off the blocklist"] if check else director.unfence(name))]
-            return {"changes": done, "moves": {}, "failed": failed, "times": times}
+            return {"changes": done, "moves": {}, "lost": failed, "times": times}
         database = assignment.connect(options["remote"], tls, options["timeout"])
         if options["step"] == "move":
             done = []
             if not check:
                 known = director.store.disks()
                 done = director.give(options["moves"], known) + assignment.assign(database, director.ports(options["moves"], known))
-            return {"changes": done, "moves": options["moves"], "failed": [], "times": times}
+            return {"changes": done, "moves": options["moves"], "lost": [], "times": times}
         problems = director.verify(options["moves"], database)
         if problems:
             raise CloudError("After the recovery: " + "; ".join(problems), "Run the playbook again: it goes on where it was interrupted.")
         director.note(flow, "verify", {"moves": options["moves"]}, began)
-        return {"changes": [], "moves": options["moves"], "failed": failed, "times": {"verified": time.time()}}
+        return {"changes": [], "moves": options["moves"], "lost": failed, "times": {"verified": time.time()}}
 
 
 def _plan(director: Director, failed: list[str], times: dict) -> dict:
     plan = director.plan(failed) if failed else None
     times["planned"] = time.time()
     if plan is None:
-        return {"changes": [], "plan": ["no node is lost"], "moves": {}, "failed": [], "times": times}
+        return {"changes": [], "plan": ["no node is lost"], "moves": {}, "lost": [], "times": times}
     if plan.problems:
         raise CloudError(
             f"The loss of {', '.join(failed)} cannot be answered: " + "; ".join(plan.problems),
             "Nothing was changed. Cure the cause, or make room, and run again.",
         )
-    return {"changes": [], "plan": plan.lines(), "moves": plan.moves, "stay": plan.stay, "failed": failed, "times": times}
+    return {"changes": [], "plan": plan.lines(), "moves": plan.moves, "stay": plan.stay, "lost": failed, "times": times}
 
 
 def _fence(director: Director, failed: list[str], flow: str, began: float, times: dict, options: dict, tls: Tls | None, check: bool) -> dict:
@@ -183,7 +183,7 @@ def _fence(director: Director, failed: list[str], flow: str, began: float, times
     if plan.problems:
         raise CloudError("; ".join(plan.problems), "Nothing was changed.")
     if check:
-        return {"changes": plan.lines(), "moves": plan.moves, "failed": failed, "times": times}
+        return {"changes": plan.lines(), "moves": plan.moves, "lost": failed, "times": times}
     done = director.fence(failed, plan.osds_down)
     times["fenced"] = time.time()
     plan, disks = director.replan(failed)
@@ -195,7 +195,7 @@ def _fence(director: Director, failed: list[str], flow: str, began: float, times
         done += together[1] + together[0]
     times["given"] = time.time()
     director.note(flow, "fence", {"done": done, "moves": plan.moves}, began)
-    return {"changes": done, "moves": plan.moves, "failed": failed, "times": times}
+    return {"changes": done, "moves": plan.moves, "lost": failed, "times": times}
 
 
 def main() -> None:

@@ -97,7 +97,8 @@ class Director:
 
     def blocklist(self) -> dict[str, str]:
         """Return address -> until when it is fenced."""
-        return {entry["addr"]: entry["until"] for entry in self.cluster.command("osd blocklist ls") or []}
+        # "osd blocklist ls" prints two JSON texts in a row; the map has the same.
+        return self.cluster.command("osd dump")["blocklist"]
 
     def fenced(self, address: str) -> bool:
         """Say whether all clients at an address are fenced for longer than a day."""
