@@ -19,9 +19,9 @@ options:
     description:
       - V(plan) reads, checks and returns what would be done. V(fence) fences, breaks locks, gives disks and ports to their new hosts.
       - V(verify) compares the cluster with O(moves). V(move) gives free disks and their ports to hosts, without a fence, for a planned move.
-      - V(return) takes nodes off the blocklist.
+      - V(fences) tells since when nodes are fenced and what they own. V(return) takes them off the blocklist.
     type: str
-    choices: [plan, fence, verify, move, return]
+    choices: [plan, fence, verify, move, fences, return]
     required: true
   failed:
     description: Names of the nodes. V(auto) stands for all that neither answer ssh nor have an OSD that is up.
@@ -109,6 +109,10 @@ changes:
   type: list
   elements: str
   returned: success
+fences:
+  description: For each node since when it is fenced (seconds since the epoch, 0 when it is not) and the disks that it owns.
+  type: dict
+  returned: for O(step=fences)
 times:
   description: Seconds since the epoch at which parts of the step were over.
   type: dict
@@ -148,6 +152,8 @@ def perform(options: dict, check: bool) -> dict:
             return _plan(director, failed, times)
         if options["step"] == "fence":
             return _fence(director, failed, flow, began, times, options, tls, check)
+        if options["step"] == "fences":
+            return {"changes": [], "moves": {}, "lost": failed, "times": times, "fences": {name: director.fence_of(name) for name in failed}}
         if options["step"] == "return":
             done = [line for name in failed for line in ([f"take {name} off the blocklist"] if check else director.unfence(name))]
             return {"changes": done, "moves": {}, "lost": failed, "times": times}
@@ -202,7 +208,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "step": {"type": "str", "choices": ["plan", "fence", "verify", "move", "return"], "required": True},
+            "step": {"type": "str", "choices": ["plan", "fence", "verify", "move", "fences", "return"], "required": True},
             "failed": {"type": "list", "elements": "str", "default": []},
             "moves": {"type": "dict", "default": {}},
             "nodes": {"type": "list", "elements": "dict", "required": True, "options": NODE},

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
-from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import attached, refuse_attach
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import NotOurs, attached, refuse_attach
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.store import Store
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import run
@@ -204,7 +204,7 @@ def main() -> int:
         {"attach": attach, "detach": detach, "discard": discard}[verb](record)
     except CloudError as error:
         print(f"{error.message}\n{error.hint}", file=sys.stderr)
-        return REFUSED if "is owned by" in error.message or "in generation" in error.message else 1
+        return REFUSED if isinstance(error, NotOurs) else 1
     return 0
 
 

@@ -62,16 +62,20 @@ def released(owner: Owner) -> Owner:
     return replace(owner, host="", phase=FREE, source=owner.host or owner.source)
 
 
+class NotOurs(CloudError):
+    """The disk is another host's, or this host is fenced. Asking again does not help."""
+
+
 def refuse_attach(subject: str, owner: Owner, host: str, generation: int = 0) -> None:
-    """Raise CloudError unless ``host`` owns the disk, and in this generation when one is given."""
+    """Raise NotOurs unless ``host`` owns the disk, and in this generation when one is given."""
     if owner.host != host or owner.phase == FREE:
         holder = f"{owner.host} (generation {owner.generation})" if owner.host else "nobody"
-        raise CloudError(
+        raise NotOurs(
             f"disk {subject} is owned by {holder}, expected {host}",
             "Move it: playbooks/container_move.yml. If its host is lost: playbooks/node_failure.yml. Two writers would destroy it.",
         )
     if generation and owner.generation != generation:
-        raise CloudError(
+        raise NotOurs(
             f"disk {subject} is in generation {owner.generation}, this host knows {generation}",
             "The disk was elsewhere since this host had it. playbooks/node_return.yml cleans up what is left of it here.",
         )

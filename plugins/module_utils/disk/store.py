@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,10 +78,12 @@ class Store:
         except rbd.ImageNotFound:
             return None
         except (rbd.Error, rados.Error) as error:
-            raise CloudError(
-                f"disk {tenant}.{name} cannot be read by {self.cluster.name}: {error}",
-                "A host that was fenced is on the blocklist (ceph osd blocklist ls); playbooks/node_return.yml takes it off when it is safe.",
-            ) from error
+            if getattr(error, "errno", 0) == errno.ESHUTDOWN:  # EBLOCKLISTED
+                raise owners.NotOurs(
+                    f"disk {tenant}.{name}: {self.cluster.name} is on Ceph's blocklist, this host was fenced",
+                    "playbooks/node_return.yml takes it off, when the host was rebooted since.",
+                ) from error
+            raise CloudError(f"disk {tenant}.{name} cannot be read by {self.cluster.name}: {error}", "Look at: ceph health detail.") from error
         finally:
             handle.close()
 

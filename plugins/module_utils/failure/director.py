@@ -9,6 +9,7 @@ import json
 import socket
 import time
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster, CommandError
@@ -23,6 +24,11 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.client impor
 # Nothing lifts a fence but playbooks/node_return.yml: an hour, Ceph's default, is shorter than a night.
 EXPIRE = 365 * 86400.0
 FLEET = "fleet"
+
+
+def _host(entry: str) -> str:
+    """Return the address of a blocklist's entry (ADDRESS:PORT/NONCE)."""
+    return entry.rpartition(":")[0].strip("[]")
 
 
 class Director:
@@ -101,8 +107,8 @@ class Director:
         return self.cluster.command("osd dump")["blocklist"]
 
     def fenced(self, address: str) -> bool:
-        """Say whether all clients at an address are fenced for longer than a day."""
-        return any(entry.rpartition(":")[0].strip("[]") == address and entry.endswith(":0/0") for entry in self.blocklist())
+        """Say whether all clients at an address are fenced."""
+        return any(_host(entry) == address and entry.endswith(":0/0") for entry in self.blocklist())
 
     def fence(self, failed: list[str], osds_down: list[int]) -> list[str]:
         """Put every address of the nodes on the blocklist and mark their OSDs down; return what was done. Read back. Raises CloudError."""
@@ -121,12 +127,18 @@ class Director:
         shown = f"[{address}]" if ipaddress.ip_address(address).version == 6 else address
         self.cluster.command("osd blocklist", blocklistop="add", addr=f"{shown}:0/0", expire=EXPIRE)
 
+    def fence_of(self, name: str) -> dict[str, Any]:
+        """Return since when a node is fenced (seconds since the epoch, 0 when it is not), and which disks the cluster gives to it."""
+        # 2027-11-25T02:50:01.123456+0000: the end, and its length is ours.
+        ends = [until for entry, until in self.blocklist().items() if entry.endswith(":0/0") and _host(entry) in self.addresses[name]]
+        since = min((datetime.fromisoformat(end).timestamp() - EXPIRE for end in ends), default=0.0)
+        return {"since": since, "owns": sorted(disk.key for disk in self.store.disks() if disk.owner.host == name)}
+
     def unfence(self, name: str) -> list[str]:
         """Take a node's addresses off the blocklist; return what was done."""
         done = []
         for entry in self.blocklist():
-            address = entry.rpartition(":")[0].strip("[]")
-            if address in self.addresses[name]:
+            if _host(entry) in self.addresses[name]:
                 self.cluster.command("osd blocklist", blocklistop="rm", addr=entry)
                 done.append(f"take {entry} off the blocklist")
         if any(self.fenced(address) for address in self.addresses[name]):

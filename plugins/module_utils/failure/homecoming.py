@@ -1,0 +1,61 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A node that was fenced comes back: proves that nothing of its old life runs on, and removes what is left of homes that live elsewhere now."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.container import host, spec
+from ansible_collections.honeycomb.cloud.plugins.module_utils.container.converge import WANTS
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk import host as disks
+from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network.plug import Host as Switch
+from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import run
+
+
+def booted_at(proc: Path = Path("/proc")) -> float:
+    """Return when this host's first process was started, in seconds since the epoch. In a container that is not when the machine was."""
+    boot = next(int(line.split()[1]) for line in (proc / "stat").read_text().splitlines() if line.startswith("btime "))
+    # proc_pid_stat(5): field 22; the name in field 2 may have spaces.
+    ticks = int((proc / "1/stat").read_text().rpartition(")")[2].split()[19])
+    return boot + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def refuse_unless_rebooted(name: str, fenced: float, proc: Path = Path("/proc")) -> None:
+    """Raise CloudError when this host runs since before it was fenced (seconds since the epoch): what it had open would write again."""
+    booted = booted_at(proc)
+    # btime is in whole seconds.
+    if booted + 1 < fenced:
+        raise CloudError(
+            f"{name} was fenced {fenced - booted:.0f} s after it had booted, expected a boot after the fence",
+            "What it had open could be written again. Reboot it, then run this again.",
+        )
+
+
+def stale(keep: list[str]) -> list[str]:
+    """Return the disks that this host has records of and that are not among ``keep``."""
+    return sorted({path.stem for path in disks.RECORDS.glob("*.json")} - set(keep))
+
+
+def clean(name: str, keep: list[str], userspace: bool, check: bool) -> list[str]:
+    """Remove records, units and ports of disks that other hosts own; return what was done. Raises CloudError when one of them is in use."""
+    gone = stale(keep)
+    busy = [key for key in gone if disks.mounted(spec.home(key))]
+    if busy:
+        raise CloudError(f"{name} has {', '.join(busy)} mounted, which other hosts own", "Reboot it, then run this again.")
+    if not check:
+        for key in gone:
+            units = [host.CONTAINER_UNIT.format(key), host.DISK_UNIT.format(key)]
+            (WANTS / units[0]).unlink(missing_ok=True)
+            run(["systemctl", "stop", *units], f"stop the units of {key}", timeout=120)
+            run(["systemctl", "reset-failed", "--quiet", *units], f"forget the failures of {key}")
+            (disks.RECORDS / f"{key}.json").unlink()
+            shutil.rmtree(spec.runtime(key), ignore_errors=True)
+            Path(spec.home(key)).rmdir()  # an empty mount point; with files it would raise, and should
+        kept = [host.switch_port(host.read_home(key)) for key in keep if disks.mounted(spec.home(key))]
+        gone_ports = Switch(userspace, 30).converge(kept, host.SCOPE, True, False)
+        return [f"remove what is left of {key}" for key in gone] + gone_ports
+    return [f"remove what is left of {key}" for key in gone]
