@@ -18,10 +18,11 @@ options:
   step:
     description:
       - V(plan) reads, checks and returns what would be done. V(fence) fences, breaks locks, gives disks and ports to their new hosts.
-      - V(verify) compares the cluster with O(moves). V(move) gives free disks and their ports to hosts, without a fence, for a planned move.
+      - V(verify) compares the cluster with O(moves). V(locate) tells where the containers of O(moves) are and refuses what cannot be moved there.
+        V(move) gives free disks and their ports to hosts, without a fence, for a planned move.
       - V(fences) tells since when nodes are fenced and what they own. V(return) takes them off the blocklist.
     type: str
-    choices: [plan, fence, verify, move, fences, return]
+    choices: [plan, fence, verify, locate, move, fences, return]
     required: true
   failed:
     description: Names of the nodes. V(auto) stands for all that neither answer ssh nor have an OSD that is up.
@@ -109,6 +110,10 @@ changes:
   type: list
   elements: str
   returned: success
+sources:
+  description: For each container the host that has it, empty when its disk is free.
+  type: dict
+  returned: for O(step=locate)
 fences:
   description: For each node since when it is fenced (seconds since the epoch, 0 when it is not) and the disks that it owns.
   type: dict
@@ -157,12 +162,19 @@ def perform(options: dict, check: bool) -> dict:
         if options["step"] == "return":
             done = [line for name in failed for line in ([f"take {name} off the blocklist"] if check else director.unfence(name))]
             return {"changes": done, "moves": {}, "lost": failed, "times": times}
+        if options["step"] == "locate":
+            sources = director.locate(options["moves"])
+            done = [f"move {key} from {sources[key] or 'nowhere'} to {node}" for key, node in options["moves"].items() if sources[key] != node]
+            return {"changes": done, "moves": options["moves"], "lost": [], "times": {"began": began}, "sources": sources}
         database = assignment.connect(options["remote"], tls, options["timeout"])
         if options["step"] == "move":
             done = []
             if not check:
                 known = director.store.disks()
-                done = director.give(options["moves"], known) + assignment.assign(database, director.ports(options["moves"], known))
+                director.refuse_owned(options["moves"], known)
+                ports = director.ports(options["moves"], known)
+                together = Cluster.together([lambda: assignment.assign(database, ports), lambda: director.give(options["moves"], known)])
+                done = together[1] + together[0]
             return {"changes": done, "moves": options["moves"], "lost": [], "times": times}
         problems = director.verify(options["moves"], database)
         if problems:
@@ -208,7 +220,7 @@ def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "step": {"type": "str", "choices": ["plan", "fence", "verify", "move", "fences", "return"], "required": True},
+            "step": {"type": "str", "choices": ["plan", "fence", "verify", "locate", "move", "fences", "return"], "required": True},
             "failed": {"type": "list", "elements": "str", "default": []},
             "moves": {"type": "dict", "default": {}},
             "nodes": {"type": "list", "elements": "dict", "required": True, "options": NODE},

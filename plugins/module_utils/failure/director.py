@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster, CommandError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.container.placement import Node
-from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import ATTACHED, Owner, claim
+from ansible_collections.honeycomb.cloud.plugins.module_utils.container.placement import Node, place
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import ATTACHED, FREE, Owner, claim
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.store import Disk, Store
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.failure.plan import Health, Plan, plan
@@ -167,6 +167,40 @@ class Director:
             return [f"give disk {key} from {before.host} to {after.host} in generation {after.generation}" + (", its lock broken" if broken else "")]
 
         return [line for lines in Cluster.together([lambda key=key: one(key) for key in moves]) for line in lines]
+
+    def locate(self, moves: dict[str, str]) -> dict[str, str]:
+        """Return the hosts that have containers, empty for a free disk. Raises CloudError for what cannot be moved where it shall go."""
+        disks = {disk.key: disk for disk in self.store.disks() if disk.container}
+        unknown = sorted(set(moves) - set(disks))
+        if unknown:
+            raise CloudError(f"There is no container {', '.join(unknown)} (there are: {', '.join(disks) or 'none'})", "It is tenant.name.")
+        names = {node.name for node in self.nodes}
+        strange = sorted(set(moves.values()) - names)
+        if strange:
+            raise CloudError(f"{', '.join(strange)} carries no containers (these do: {', '.join(sorted(names))})", "Correct the target.")
+        fenced = [node for node in moves.values() if any(self.fenced(address) for address in self.addresses[node])]
+        if fenced:
+            raise CloudError(f"{', '.join(fenced)} is fenced", "Take it back first: playbooks/node_return.yml.")
+        carried: dict[str, list] = {}
+        for disk in disks.values():
+            if disk.owner.phase != FREE and disk.key not in moves:
+                carried.setdefault(disk.owner.host, []).append({**disk.container, "key": disk.key, "tenant": disk.tenant})
+        for key, target in moves.items():
+            one = {**disks[key].container, "key": key, "tenant": disks[key].tenant}
+            problems = place([one], [node for node in self.nodes if node.name == target], carried)[1]
+            if problems:
+                raise CloudError("; ".join(problems), "Nothing was changed.")
+        return {key: disks[key].owner.host if disks[key].owner.phase != FREE else "" for key in moves}
+
+    @staticmethod
+    def refuse_owned(moves: dict[str, str], known: list[Disk]) -> None:
+        """Raise CloudError when a disk is neither free nor the target's already: without a fence only its owner can give it up."""
+        held = [disk for disk in known if disk.key in moves and disk.owner.phase != FREE and disk.owner.host != moves[disk.key]]
+        if held:
+            raise CloudError(
+                "; ".join(f"disk {disk.key} is {disk.owner.phase} at {disk.owner.host}, expected free" for disk in held),
+                "Let its host release it. If that host is lost: playbooks/node_failure.yml.",
+            )
 
     @staticmethod
     def ports(moves: dict[str, str], known: list[Disk]) -> dict[str, str]:

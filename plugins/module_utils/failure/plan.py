@@ -55,6 +55,8 @@ def plan(disks: Iterable[Disk], failed: list[str], nodes: list[Node], health: He
     for disk in homes:
         one = {**disk.container, "key": disk.key, "tenant": disk.tenant}
         if disk.owner.phase == FREE:
+            if disk.owner.source in failed:  # given up in the middle of a move, and taken by nobody yet
+                lost.append(one)
             continue
         if disk.owner.host in failed:
             lost.append(one)

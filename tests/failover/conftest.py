@@ -1,0 +1,234 @@
+"""What the tests of failover share: the cluster's own view of a container, a writer with a witness outside, and the proof that nothing was lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
+
+import cloud_under_test as cloud  # noqa: E402
+
+DIRECTOR = "control1"
+NODES = ("node1", "node2", "node3")
+# From where the tenant red looks at its database: a port on each node.
+CLIENTS = {"node1": "red.front.web1", "node2": "red.front.web2", "node3": "red.front.client"}
+DATABASE = "red.db"
+ADDRESS = "10.0.1.21"
+HOME = f"/var/lib/honeycomb/homes/{DATABASE}"
+PROGRAMS = "python3-psycopg2"
+
+
+@dataclass
+class Lab:
+    """The lab under test."""
+
+    state: Path
+    secrets: Path
+    running: list[subprocess.Popen] = field(default_factory=list)
+
+    def start(self, host: str, command: str, stdin: str = "") -> subprocess.Popen:
+        """Start a shell command on a host."""
+        process = subprocess.Popen(
+            [*cloud.ssh(self.state, host), command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self.running.append(process)
+        if stdin:
+            process.stdin.write(stdin)
+            process.stdin.flush()
+        return process
+
+    def run(self, host: str, command: str, stdin: str = "", timeout: float = 120, may_fail: bool = False) -> str:
+        """Run a shell command on a host and return its output; it must succeed unless it ``may_fail``."""
+        done = subprocess.run(
+            [*cloud.ssh(self.state, host), command], input=stdin, capture_output=True, text=True, timeout=timeout, check=False
+        )
+        assert may_fail or done.returncode == 0, f"{host}: {command}: {done.stdout}{done.stderr}"
+        return done.stdout if not may_fail else done.stdout + done.stderr + f"\nstatus {done.returncode}"
+
+    def owner(self, key: str = DATABASE) -> dict:
+        """Return what the image's metadata says about its owner, read by Ceph's own command."""
+        tenant, _, name = key.partition(".")
+        return json.loads(self.run(DIRECTOR, f"rbd image-meta get disks/{tenant}/{name} honeycomb.owner"))
+
+    def copies(self, hosts: tuple[str, ...] = NODES) -> list[str]:
+        """Return the hosts on which the database's process runs."""
+        found = []
+        for host in hosts:
+            if "yes" in self.run(host, f"systemctl is-active --quiet honeycomb-container@{DATABASE} && echo yes; true"):
+                found.append(host)
+        return found
+
+    def identity(self, host: str) -> dict:
+        """Return what must stay the same wherever the container is: its id, its MAC and IP address."""
+        containers = json.loads(self.run(host, f"cat {HOME}/graph/overlay-containers/containers.json"))
+        link = json.loads(self.run(host, "ip -netns red.back.db -json address show dev eth0"))[0]
+        return {"id": containers[0]["id"], "mac": link["address"], "ip": link["addr_info"][0]["local"]}
+
+    def others(self, hosts: tuple[str, ...]) -> dict[str, str]:
+        """Return when the other containers and the daemons under them were started."""
+        show = "systemctl show -p ExecMainStartTimestampMonotonic,Id honeycomb-container@blue.db ovs-vswitchd ovn-controller ceph-osd@0 ceph-osd@1 ceph-osd@2"
+        return {host: self.run(host, show) for host in hosts}
+
+    def password(self) -> str:
+        """Return the database's password."""
+        return re.search(r"^container_red_db_password: *[\"']?([^\"'\n]+)", self.secrets.read_text(), re.MULTILINE)[1]
+
+    def query(self, host: str, text: str) -> str:
+        """Ask the database from within the tenant's network."""
+        code = (
+            "import psycopg2,sys;c=psycopg2.connect(host=sys.argv[1],user='postgres',dbname='postgres',password=sys.stdin.readline().strip(),"
+            "connect_timeout=5);k=c.cursor();k.execute(sys.argv[2]);print(k.fetchone()[0])"
+        )
+        return self.run(host, f'ip netns exec {CLIENTS[host]} python3 -c "{code}" {ADDRESS} "{text}"', stdin=self.password() + "\n").strip()
+
+    def healthy(self, timeout: float = 120) -> None:
+        """Wait until every placement group has all its replicas again."""
+        end = time.monotonic() + timeout
+        while time.monotonic() < end:
+            status = json.loads(self.run(DIRECTOR, "ceph status --format json"))
+            groups = status["pgmap"].get("pgs_by_state", [])
+            if status["osdmap"]["num_up_osds"] == len(NODES) and [one["state_name"] for one in groups] == ["active+clean"]:
+                return
+            time.sleep(1)
+        raise AssertionError(f"Ceph did not heal within {timeout} s: {self.run(DIRECTOR, 'ceph status')}")
+
+
+class Writer:
+    """Commits rows from within the tenant's network. What was acknowledged is noted here, outside of every host that can be lost."""
+
+    def __init__(self, lab: Lab, host: str, seconds: float = 180):
+        self.lab, self.host = lab, host
+        lab.run(host, "cat >/root/writer.py", stdin=(Path(__file__).parent / "writer.py").read_text())
+        self.process = lab.start(host, f"ip netns exec {CLIENTS[host]} timeout {seconds + 20:g} python3 /root/writer.py {ADDRESS} {seconds:g}", lab.password() + "\n")
+        self.lines: list[str] = []
+        assert self.process.stdout
+        os.set_blocking(self.process.stdout.fileno(), False)
+        self.wait(lambda: self.acknowledged > 0, 20, "a first commit")
+
+    def read(self) -> None:
+        """Take over what was written since."""
+        while line := self.process.stdout.readline():
+            self.lines.append(line.strip())
+
+    @property
+    def acknowledged(self) -> int:
+        """The highest number whose commit was acknowledged."""
+        self.read()
+        return max((int(line.split()[2]) for line in self.lines if line.split()[1:2] == ["acknowledged"]), default=0)
+
+    def wait(self, done: Callable[[], bool], timeout: float, what: str) -> None:
+        """Wait until ``done()``."""
+        end = time.monotonic() + timeout
+        while not done():
+            assert time.monotonic() < end, f"waited {timeout:g} s for {what}; the writer said last: {self.lines[-5:]}"
+            time.sleep(0.05)
+
+    def more(self, timeout: float = 60) -> None:
+        """Wait until the database acknowledges again."""
+        now = self.acknowledged
+        self.wait(lambda: self.acknowledged > now, timeout, "a commit after the failure")
+
+    def stop(self) -> None:
+        """End the writer on its host."""
+        self.lab.run(self.host, "pkill -f '^python3 /root/writer.py' || true")
+        self.process.wait(timeout=10)
+        self.read()
+
+    def gap(self) -> float:
+        """The longest time between two acknowledgements, in seconds."""
+        times = [float(line.split()[0]) for line in self.lines if line.split()[1:2] == ["acknowledged"]]
+        return max(after - before for before, after in zip(times, times[1:], strict=False))
+
+
+@pytest.fixture(scope="session")
+def lab() -> Lab:
+    """The lab, with the client's library on its nodes."""
+    state, cloud_state = cloud.templated("[lab_state_dir, cloud_state_dir]")
+    here = Lab(Path(state), Path(cloud_state) / "secrets.yml")
+    for host in NODES:
+        here.run(host, f"dpkg -s {PROGRAMS} >/dev/null 2>&1 || apt-get -qq install --no-install-recommends {PROGRAMS}", timeout=300)
+    return here
+
+
+@pytest.fixture(autouse=True)
+def whole(lab: Lab) -> Iterator[None]:
+    """Every case begins and ends with all nodes alive, nothing fenced, and Ceph whole."""
+    lab.healthy()
+    yield
+    repair(lab)
+    for process in lab.running:
+        process.kill()
+    lab.running.clear()
+
+
+def repair(lab: Lab) -> None:
+    """Bring back what a case left lost, by the playbook that is there for it."""
+    fenced = [host for host in NODES if fence_of(lab, host)]
+    for host in fenced:
+        cloud.lab("powered_off", host)
+    if fenced:
+        cloud.lab("started", *fenced)
+        returned(lab, *fenced)
+
+
+def fence_of(lab: Lab, host: str) -> bool:
+    """Whether all of a node's clients are on Ceph's blocklist."""
+    address = cloud.templated(f"hostvars['{host}'].cloud_address")
+    return f"{address}:0/0" in json.loads(lab.run(DIRECTOR, "ceph osd dump --format json"))["blocklist"]
+
+
+def returned(lab: Lab, *hosts: str) -> None:
+    """Take rebooted nodes back."""
+    run = cloud.playbook("playbooks/node_return.yml", "-e", f"returned_node={','.join(hosts)}")
+    assert run.code == 0, run.output
+    assert not any(fence_of(lab, host) for host in hosts)
+    lab.healthy()
+
+
+def elsewhere(*taken: str) -> str:
+    """A node that is none of these."""
+    return next(host for host in NODES if host not in taken)
+
+
+def prove(lab: Lab, writer: Writer, before: dict, generation: int, alive: tuple[str, ...]) -> str:
+    """Prove that nothing acknowledged was lost, exactly one copy runs, it is the same container, and its file system is clean. Returns its host."""
+    writer.more()
+    writer.stop()
+    owner = lab.owner()
+    assert owner["phase"] == "attached"
+    assert owner["generation"] > generation
+    host = owner["host"]
+    assert lab.copies(alive) == [host], "exactly one copy must run, where the metadata says"
+    assert lab.identity(host) == before
+    kept = int(lab.query(writer.host, "select count(*) from acknowledged where number > 0"))
+    highest = int(lab.query(writer.host, "select max(number) from acknowledged"))
+    assert highest >= writer.acknowledged, f"{writer.acknowledged - highest} acknowledged commits were lost"
+    assert kept == highest, f"{highest - kept} rows are missing below the highest"
+    clean(lab, host)
+    return host
+
+
+def clean(lab: Lab, host: str) -> None:
+    """Prove that the home's file system has no damage: a frozen copy of the disk is checked by xfs_repair."""
+    command = f"fsfreeze -f {HOME} && trap 'fsfreeze -u {HOME}' EXIT && rbd --id {host} snap create --no-progress disks/red/db@check"
+    lab.run(host, f"which rbd >/dev/null && {command}")
+    try:
+        export = "type=fuse,id=d,node-name=d,mountpoint=/run/check.img,writable=off"
+        block = f"driver=rbd,node-name=d,pool=disks,namespace=red,image=db,snapshot=check,user={host},conf=/etc/ceph/ceph.conf,read-only=on"
+        lab.run(
+            host,
+            f"touch /run/check.img && qemu-storage-daemon --daemonize --pidfile /run/check.pid --blockdev {block} --export {export}"
+            " && trap 'kill $(cat /run/check.pid); sleep 0.5; rm -f /run/check.img' EXIT && xfs_repair -n -f /run/check.img",
+        )
+    finally:
+        lab.run(DIRECTOR, "rbd snap rm --no-progress disks/red/db@check")

@@ -1,0 +1,164 @@
+"""Every way to lose a node: nothing that was acknowledged is lost, one copy runs, and it is the same container."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+
+import cloud_under_test as cloud
+from conftest import ADDRESS, DATABASE, DIRECTOR, HOME, NODES, Lab, Writer, elsewhere, prove, returned
+
+
+def failure(*nodes: str, arguments: tuple[str, ...] = ()) -> cloud.Run:
+    return cloud.playbook("playbooks/node_failure.yml", "-e", f"failed_node={','.join(nodes)}", *arguments)
+
+
+def background(*arguments: str) -> subprocess.Popen:
+    """Starts a playbook that will be broken off; its processes have a group of their own."""
+    return subprocess.Popen(
+        ["ansible-playbook", "-i", cloud.INVENTORY, *arguments],
+        cwd=cloud.REPOSITORY,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def await_owner(lab: Lab, host: str, phase: str, process: subprocess.Popen, timeout: float = 60) -> None:
+    """Waits until the database's disk is given to ``host``, or to any other than it was when that is empty."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        owner = lab.owner()
+        if owner["phase"] == phase and (not host or owner["host"] == host):
+            return
+        assert process.poll() is None, f"the playbook ended before the disk was {phase}: {process.stdout.read()}"
+    raise AssertionError(f"the disk was not {phase} at {host or 'another node'} within {timeout} s: {lab.owner()}")
+
+
+def test_power_loss(lab: Lab) -> None:
+    """The node of the database loses its power; it is an OSD's host and a client of Ceph too."""
+    owner = lab.owner()
+    victim = owner["host"]
+    before, others = lab.identity(victim), tuple(host for host in NODES if host != victim)
+    started = lab.others(others)
+    writer = Writer(lab, others[0])
+    cloud.lab("powered_off", victim)
+    plan = failure(victim, arguments=("--check",))
+    assert plan.code == 0, plan.output
+    assert f"recover {DATABASE} on" in plan.output
+    assert lab.run(DIRECTOR, "ceph osd dump --format json").count(":0/0") == 0, "--check must fence nobody"
+    run = failure(victim)
+    assert run.code == 0, run.output
+    prove(lab, writer, before, owner["generation"], others)
+    assert lab.others(others) == started, "recovery must restart no daemon and touch no other container"
+    again = failure(victim)
+    assert again.code == 0, again.output
+    assert not sum(again.changed.values()), again.output
+
+
+def test_partition_and_healing_with_the_old_writer_alive(lab: Lab) -> None:
+    """Nobody can cut the power of a node that is only unreachable. When it comes back, its writer is still there, and powerless."""
+    owner = lab.owner()
+    victim = owner["host"]
+    before, others = lab.identity(victim), tuple(host for host in NODES if host != victim)
+    writer = Writer(lab, others[0])
+    cloud.lab("partitioned", victim)
+    run = failure(victim, arguments=("-e", '{"cloud_fencing": {"method": "none"}}'))
+    assert run.code == 0, run.output
+    writer.more()
+    # A process of the old life that keeps a file open, and writes it as soon as the network is back.
+    cloud.lab("healed", victim)
+    time.sleep(3)
+    mounted = lab.run(victim, f"mountpoint -q {HOME} && echo mounted; true")
+    if "mounted" in mounted:
+        wrote = lab.run(victim, f"timeout 20 dd if=/dev/zero of={HOME}/intruder bs=4k count=1 oflag=direct conv=fsync", may_fail=True)
+        assert "status 0" not in wrote, f"the fenced node could write: {wrote}"
+    restart = lab.run(victim, f"timeout 60 systemctl restart honeycomb-container@{DATABASE}", may_fail=True)
+    assert "status 0" not in restart, "the old unit must not start again"
+    assert "blocklist" in lab.run(victim, f"journalctl -u honeycomb-disk@{DATABASE} -o cat --no-pager | tail -5"), "and it must say why"
+    installed = lab.run(victim, "ovs-vsctl --columns=external_ids find Interface external_ids:iface-id=red.back.db")
+    assert 'ovn-installed="true"' not in installed, "the old node must not answer for the container's address"
+    host = prove(lab, writer, before, owner["generation"], others)
+    assert lab.query(writer.host, "select inet_server_addr()") == ADDRESS
+    refused = cloud.playbook("playbooks/node_return.yml", "-e", f"returned_node={victim}")
+    assert refused.code != 0, "a node that was not rebooted must not be taken back"
+    assert "had booted" in refused.output
+    cloud.lab("powered_off", victim)
+    cloud.lab("started", victim)
+    returned(lab, victim)
+    assert lab.copies() == [host]
+
+
+def test_power_loss_of_the_target_in_the_middle_of_a_move(lab: Lab) -> None:
+    """The target of a planned move dies when it has just been given the disk."""
+    owner = lab.owner()
+    source = owner["host"]
+    target = elsewhere(source)
+    observer = elsewhere(source, target)
+    before = lab.identity(source)
+    writer = Writer(lab, observer)
+    move = background("playbooks/container_move.yml", "-e", f"container={DATABASE}", "-e", f"to={target}")
+    await_owner(lab, target, "claimed", move)
+    cloud.lab("powered_off", target)
+    move.communicate(timeout=180)
+    assert move.returncode != 0
+    run = failure(target)
+    assert run.code == 0, run.output
+    prove(lab, writer, before, owner["generation"], (source, observer))
+
+
+def test_recovery_interrupted_and_run_again(lab: Lab) -> None:
+    """The control machine dies when the disk has been given to a new node and nothing runs there yet."""
+    owner = lab.owner()
+    victim = owner["host"]
+    before, others = lab.identity(victim), tuple(host for host in NODES if host != victim)
+    writer = Writer(lab, others[0])
+    cloud.lab("powered_off", victim)
+    first = background("playbooks/node_failure.yml", "-e", f"failed_node={victim}")
+    await_owner(lab, "", "claimed", first)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate(timeout=30)
+    second = failure(victim)
+    assert second.code == 0, second.output
+    prove(lab, writer, before, owner["generation"], others)
+
+
+def test_two_nodes_in_a_row(lab: Lab) -> None:
+    """The database's node is lost, taken back, and the next one is lost. Two at once are refused with numbers: two replicas must live."""
+    owner = lab.owner()
+    first = owner["host"]
+    others = tuple(host for host in NODES if host != first)
+    refused = failure(first, others[0], arguments=("--check",))
+    assert refused.code != 0
+    assert "1 zones" in refused.output
+    before = lab.identity(first)
+    writer = Writer(lab, others[0])
+    cloud.lab("powered_off", first)
+    run = failure(first)
+    assert run.code == 0, run.output
+    second = prove(lab, writer, before, owner["generation"], others)
+    cloud.lab("started", first)
+    returned(lab, first)
+    generation = lab.owner()["generation"]
+    writer = Writer(lab, elsewhere(second))
+    cloud.lab("powered_off", second)
+    run = failure(second)
+    assert run.code == 0, run.output
+    prove(lab, writer, before, generation, tuple(host for host in NODES if host != second))
+
+
+def test_planned_move(lab: Lab) -> None:
+    """A move loses nothing, and its gap is seen by a client."""
+    owner = lab.owner()
+    source = owner["host"]
+    target = elsewhere(source)
+    before = lab.identity(source)
+    writer = Writer(lab, elsewhere(source, target))
+    run = cloud.playbook("playbooks/container_move.yml", "-e", f"container={DATABASE}", "-e", f"to={target}")
+    assert run.code == 0, run.output
+    assert prove(lab, writer, before, owner["generation"], NODES) == target
+    print(f"the client saw a gap of {writer.gap():.1f} s")
