@@ -68,6 +68,29 @@ def names(keys: list) -> list[dict]:
     return [dict(zip(("tenant", "name"), key.split("."), strict=True)) for key in keys]
 
 
+def report(moves: Mapping, hostvars: Mapping, began: float) -> dict[str, dict]:
+    """Return for each recovered container where it is and when (seconds after ``began``) its disk, port and process were there and it served."""
+    found = {}
+    for key, node in moves.items():
+        times = hostvars[node]["failure_recovered"]["times"].get(key, {})
+        found[key] = {"node": node, "id": hostvars[node]["failure_recovered"]["ids"].get(key, "")}
+        found[key] |= {step: round(at - float(began), 2) for step, at in times.items()}
+    return found
+
+
+def timeline(result: Mapping) -> list[str]:
+    """Return a report as lines that a person reads."""
+    lines = [f"{float(result['fenced']):6.1f}  {', '.join(result['failed'])} fenced, and read back"]
+    events = [
+        (one[step], f"{key} {words} on {one['node']}")
+        for key, one in result["containers"].items()
+        for step, words in (("disk", "has its disk"), ("port", "has its address"), ("started", "started"), ("serving", "serves"))
+        if step in one
+    ]
+    lines.append(f"{float(result['given']):6.1f}  disks and ports given to other nodes")
+    return lines + [f"{at:6.1f}  {text}" for at, text in sorted(events)]
+
+
 class FilterModule:
     """Filters of the subject containers."""
 
@@ -77,6 +100,8 @@ class FilterModule:
             "container_names": names,
             "container_nodes": nodes,
             "container_ports": declaration.with_ports,
+            "container_report": report,
+            "container_timeline": timeline,
             "container_secrets": wanted_secrets,
             "container_specs": containers,
             "container_wishes": wishes,

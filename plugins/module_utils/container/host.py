@@ -158,6 +158,9 @@ def start_disk(record: disks.Record) -> None:
 
 def start(unit: str, purpose: str) -> None:
     """Start a unit. Raises CloudError with the last lines of its journal."""
+    # A unit that gave up (StartLimitBurst) is asked once more, because somebody wants it now.
+    if units(unit)[unit]["ActiveState"] == "failed":
+        run(["systemctl", "reset-failed", unit], purpose)
     try:
         run(["systemctl", "start", unit], purpose, timeout=120)
     except CloudError as error:
