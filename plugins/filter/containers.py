@@ -68,6 +68,16 @@ def names(keys: list) -> list[dict]:
     return [dict(zip(("tenant", "name"), key.split("."), strict=True)) for key in keys]
 
 
+def fencing(failed: list, hostvars: Mapping) -> list[dict]:
+    """Return the nodes whose power is cut through a controller, as module node_power takes them."""
+    found = []
+    for name in failed:
+        one = hostvars[name].get("cloud_fencing") or {}
+        if one.get("method") in ("redfish", "ipmi"):
+            found.append({"name": name, **one})
+    return found
+
+
 def report(moves: Mapping, hostvars: Mapping, began: float) -> dict[str, dict]:
     """Return for each recovered container where it is and when (seconds after ``began``) its disk, port and process were there and it served."""
     found = {}
@@ -97,6 +107,7 @@ class FilterModule:
     def filters(self) -> dict:
         """Return the filters by name."""
         return {
+            "container_fencing": fencing,
             "container_names": names,
             "container_nodes": nodes,
             "container_ports": declaration.with_ports,

@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -169,6 +170,22 @@ def detach(record: Record) -> None:
                 run(["rbd", "device", "unmap", found["device"]], f"unmap disk {record.key}", timeout=120)
     else:
         _stop_daemon(record)
+
+
+def resize(record: Record, size: int) -> None:
+    """Tell the storage daemon the image's new size in bytes. Raises CloudError."""
+    with socket.socket(socket.AF_UNIX) as monitor:
+        monitor.settimeout(30)
+        monitor.connect(str(RUNTIME / f"{record.key}.sock"))
+        lines = monitor.makefile("rw")
+        lines.readline()  # the greeting
+        for command in ({"execute": "qmp_capabilities"}, {"execute": "block_resize", "arguments": {"node-name": "disk", "size": size}}):
+            lines.write(json.dumps(command) + "\n")
+            lines.flush()
+            while not {"return", "error"} & set(answer := json.loads(lines.readline())):
+                pass  # an event
+            if "error" in answer:
+                raise CloudError(f"disk {record.key} cannot be grown here: {answer['error']['desc']}", "Detach and attach it.")
 
 
 def discard(record: Record) -> None:
