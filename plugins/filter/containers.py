@@ -13,8 +13,10 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.network.declaratio
 IMAGES = "/var/lib/honeycomb/images"  # on the hosts
 
 
-def containers(tenants: list, values: Mapping | None = None, encapsulation: str = "vxlan", underlay_mtu: int = 1500, archives: Mapping | None = None) -> list[dict]:
-    """Return the declared containers as module stateful_container takes them, with their secrets' ``values`` and the ``archives`` of images."""
+def containers(
+    tenants: list, values: Mapping | None = None, encapsulation: str = "vxlan", underlay_mtu: int = 1500, archives: Mapping | None = None
+) -> list[dict]:
+    """Return the declared containers as module stateful_container takes them, with secrets' ``values`` and images' ``archives``."""
     found = declaration.specs(tenants, Limits(encapsulation, int(underlay_mtu)))
     names = {declaration.key(tenant, one): one.get("secrets", []) for tenant in tenants for one in tenant.get("containers", [])}
     for spec in found:
@@ -55,9 +57,13 @@ def nodes(names: list, groups: Mapping, hostvars: Mapping) -> list[dict]:
     return [
         {
             "name": name,
-            "zone": next((group.removeprefix("zone_") for group, members in groups.items() if group.startswith("zone_") and name in members), ""),
+            "zone": next(
+                (group.removeprefix("zone_") for group, members in groups.items() if group.startswith("zone_") and name in members), ""
+            ),
             "memory_mb": int(hostvars[name].get("cloud_container_memory_mb") or 0),
-            "addresses": sorted({hostvars[name][option] for option in ("cloud_address", "cloud_storage_address") if hostvars[name].get(option)}),
+            "addresses": sorted(
+                {hostvars[name][option] for option in ("cloud_address", "cloud_storage_address") if hostvars[name].get(option)}
+            ),
         }
         for name in names
     ]
@@ -79,7 +85,7 @@ def fencing(failed: list, hostvars: Mapping) -> list[dict]:
 
 
 def report(moves: Mapping, hostvars: Mapping, began: float) -> dict[str, dict]:
-    """Return for each recovered container where it is and when (seconds after ``began``) its disk, port and process were there and it served."""
+    """Return for each recovered container where it is and when (seconds after ``began``) each step was over."""
     found = {}
     for key, node in moves.items():
         times = hostvars[node]["failure_recovered"]["times"].get(key, {})

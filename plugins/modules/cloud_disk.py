@@ -10,7 +10,7 @@ short_description: Create, grow, snapshot and attach cloud disks
 author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
-  - Takes all disks of a host in one call. A disk is an RBD image in the namespace of its tenant. Which host owns it is written in the image's
+  - Takes all disks of a host in one call. A disk is an RBD image in the namespace of its tenant. Which host owns it is in the image's
     metadata with a generation, which is checked before it is mapped, now and at each boot.
   - A disk that another host owns is refused before anything is changed. Disks grow while they are used, and never shrink.
   - Needs a host that role P(honeycomb.cloud.container_host#role) has prepared.
@@ -98,7 +98,9 @@ DISK = {
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec={"disks": {"type": "list", "elements": "dict", "required": True, "options": DISK}}, supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec={"disks": {"type": "list", "elements": "dict", "required": True, "options": DISK}}, supports_check_mode=True
+    )
     try:
         changes = attachment.converge(module.params["disks"], here(60), module.check_mode)
     except CloudError as error:

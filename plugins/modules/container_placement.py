@@ -11,8 +11,8 @@ author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
   - A container that exists is where the metadata of its disk says. A new one is placed by zone, room and distance.
-  - Lets OVN give each container's port to its host and to no other, and keeps a copy of the fleet in the monitors, which is read when a node
-    is lost and images cannot be read yet.
+  - Lets OVN give each container's port to its host and to no other, and keeps a copy of the fleet in the monitors, which is read when a
+    node is lost and images cannot be read yet.
 options:
   containers:
     description: Containers that shall be somewhere.

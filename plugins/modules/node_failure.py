@@ -10,15 +10,15 @@ short_description: Fence lost nodes and give their disks and ports to others
 author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
-  - Works on a control host, over one connection to Ceph and one to OVN's northbound database. What lived on a node is read from the metadata
-    of the disks, never from the node.
+  - Works on a control host, over one connection to Ceph and one to OVN's northbound database. What lived on a node is read from the
+    metadata of the disks, never from the node.
   - A node is fenced before anything of it is given away. Its addresses are put on Ceph's blocklist for a year, which is read back.
   - Can be run again at any point. What an earlier run did is seen in the cluster.
 options:
   step:
     description:
       - V(plan) reads, checks and returns what would be done. V(fence) fences, breaks locks, gives disks and ports to their new hosts.
-      - V(verify) compares the cluster with O(moves). V(locate) tells where the containers of O(moves) are and refuses what cannot be moved there.
+      - V(verify) compares the cluster with O(moves). V(locate) tells where the containers of O(moves) are and refuses what cannot go there.
         V(move) gives free disks and their ports to hosts, without a fence, for a planned move.
       - V(fences) tells since when nodes are fenced and what they own. V(return) takes them off the blocklist.
     type: str
@@ -158,13 +158,21 @@ def perform(options: dict, check: bool) -> dict:
         if options["step"] == "fence":
             return _fence(director, failed, flow, began, times, options, tls, check)
         if options["step"] == "fences":
-            return {"changes": [], "moves": {}, "lost": failed, "times": times, "fences": {name: director.fence_of(name) for name in failed}}
+            return {
+                "changes": [],
+                "moves": {},
+                "lost": failed,
+                "times": times,
+                "fences": {name: director.fence_of(name) for name in failed},
+            }
         if options["step"] == "return":
             done = [line for name in failed for line in ([f"take {name} off the blocklist"] if check else director.unfence(name))]
             return {"changes": done, "moves": {}, "lost": failed, "times": times}
         if options["step"] == "locate":
             sources = director.locate(options["moves"])
-            done = [f"move {key} from {sources[key] or 'nowhere'} to {node}" for key, node in options["moves"].items() if sources[key] != node]
+            done = [
+                f"move {key} from {sources[key] or 'nowhere'} to {node}" for key, node in options["moves"].items() if sources[key] != node
+            ]
             return {"changes": done, "moves": options["moves"], "lost": [], "times": {"began": began}, "sources": sources}
         database = assignment.connect(options["remote"], tls, options["timeout"])
         if options["step"] == "move":
@@ -196,7 +204,9 @@ def _plan(director: Director, failed: list[str], times: dict) -> dict:
     return {"changes": [], "plan": plan.lines(), "moves": plan.moves, "stay": plan.stay, "lost": failed, "times": times}
 
 
-def _fence(director: Director, failed: list[str], flow: str, began: float, times: dict, options: dict, tls: Tls | None, check: bool) -> dict:
+def _fence(
+    director: Director, failed: list[str], flow: str, began: float, times: dict, options: dict, tls: Tls | None, check: bool
+) -> dict:
     plan = director.plan(failed)
     if plan.problems:
         raise CloudError("; ".join(plan.problems), "Nothing was changed.")

@@ -86,7 +86,10 @@ NODE = {
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
-        argument_spec={"nodes": {"type": "list", "elements": "dict", "required": True, "options": NODE}, "timeout": {"type": "int", "default": 30}},
+        argument_spec={
+            "nodes": {"type": "list", "elements": "dict", "required": True, "options": NODE},
+            "timeout": {"type": "int", "default": 30},
+        },
         supports_check_mode=True,
     )
     nodes = module.params["nodes"]

@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Takes all containers of a host in one call. Everything of a container (image, configuration, writable layer, volumes, secrets, network
     identity) lies in its home, which is a disk of its own, so that another host can go on with it.
-  - A home is created once and is on its disk before the call ends. Who owns a disk is written in the metadata of its image, with a generation;
-    what another host owns is refused before anything is changed.
+  - A home is created once and is on its disk before the call ends. Who owns a disk is written in the metadata of its image, with a
+    generation; what another host owns is refused before anything is changed.
   - No daemon is restarted and no other container is touched.
   - Needs a host that role P(honeycomb.cloud.container_host#role) has prepared, and works by what that wrote about the host.
 options:

@@ -79,6 +79,8 @@ def test_partition_and_healing_with_the_old_writer_alive(lab: Lab) -> None:
         assert "status 0" not in wrote, f"the fenced node could write: {wrote}"
     restart = lab.run(victim, f"timeout 60 systemctl restart honeycomb-container@{DATABASE}", may_fail=True)
     assert "status 0" not in restart, "the old unit must not start again"
+    lab.run(victim, f"timeout 60 systemctl restart honeycomb-disk@{DATABASE}", may_fail=True)
+    assert "mounted" not in lab.run(victim, f"mountpoint -q {HOME} && echo mounted; true"), "the disk must not be attached again"
     assert "blocklist" in lab.run(victim, f"journalctl -u honeycomb-disk@{DATABASE} -o cat --no-pager | tail -5"), "and it must say why"
     installed = lab.run(victim, "ovs-vsctl --columns=external_ids find Interface external_ids:iface-id=red.back.db")
     assert 'ovn-installed="true"' not in installed, "the old node must not answer for the container's address"
@@ -103,7 +105,9 @@ def test_power_loss_of_the_target_in_the_middle_of_a_move(lab: Lab) -> None:
     writer = Writer(lab, observer)
     move = background("playbooks/container_move.yml", "-e", f"container={DATABASE}", "-e", f"to={target}")
     await_owner(lab, target, "claimed", move)
+    os.killpg(move.pid, signal.SIGSTOP)  # the playbook is a moment slower than the power failure
     cloud.lab("powered_off", target)
+    os.killpg(move.pid, signal.SIGCONT)
     move.communicate(timeout=180)
     assert move.returncode != 0
     run = failure(target)

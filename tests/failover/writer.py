@@ -1,7 +1,7 @@
 """Writes rows into a tenant's database from inside the tenant's network, and prints each number when its commit was acknowledged.
 
-Run on a host, in a network namespace of the tenant: writer.py ADDRESS SECONDS. Standard output is the witness: it is kept outside of the database's
-host. The password is the first line of standard input. After a broken connection it goes on where the database is.
+Run on a host, in a network namespace of the tenant: writer.py ADDRESS SECONDS. Standard output is the witness: it is kept outside of
+the database's host. The password is the first line of standard input. After a broken connection it goes on where the database is.
 """
 
 import sys

@@ -29,7 +29,7 @@ PARALLEL = 8
 
 @dataclass
 class Here:
-    """What this host is and can do. ``user``: its name in Ceph and in the inventory; ``enforced``: its cgroups limit memory and processors."""
+    """What this host is and can do. ``user``: its name in Ceph and in the inventory; ``enforced``: its cgroups have limits."""
 
     user: str
     pool: str
@@ -214,7 +214,9 @@ def stop(names: list[tuple[str, str]], here: Here, check: bool) -> Outcome:
             outcome.mark(disk.key, "stopped")
             users = store.watchers(disk)
             if users:
-                raise CloudError(f"disk {disk.key} is detached and still open at {', '.join(users)}", "It stays ours. Who has it? rbd status.")
+                raise CloudError(
+                    f"disk {disk.key} is detached and still open at {', '.join(users)}", "It stays ours. Who has it? rbd status."
+                )
             store.give(disk, released(disk.owner))
             outcome.mark(disk.key, "released")
 

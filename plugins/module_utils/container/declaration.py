@@ -50,7 +50,7 @@ def secret(tenant: str, container: str, name: str) -> str:
 
 
 def with_ports(tenants: Iterable[Mapping[str, Any]]) -> list[dict]:
-    """Return the tenants with a port for each container in its network. The port names no host: where it is, is not the inventory's to say."""
+    """Return the tenants with a port for each container in its network. The port names no host."""
     result = []
     for tenant in tenants:
         networks = []
@@ -83,6 +83,10 @@ def specs(tenants: Iterable[Mapping[str, Any]], limits: declaration.Limits) -> l
                 "mtu": declaration.network_mtu(network, limits),
                 **declaration.bandwidth(network, one),
             }
-            taken = {name: value for name, value in one.items() if name not in ("network", "addresses", "mac", "groups", "bandwidth", "node", "secrets")}
+            taken = {
+                name: value
+                for name, value in one.items()
+                if name not in ("network", "addresses", "mac", "groups", "bandwidth", "node", "secrets")
+            }
             found.append({**taken, "tenant": tenant["name"], "port": port})
     return found

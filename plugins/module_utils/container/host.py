@@ -83,7 +83,9 @@ def create_home(spec: dict[str, Any], archive: str, enforced: bool) -> list[str]
         Path(specs.runtime(key)).mkdir(parents=True, exist_ok=True, mode=0o700)
         if not podman_has_image(key, spec["image"]):
             if not archive:
-                raise CloudError(f"container {key}: its home has no image {spec['image']} and none was given", "Name an archive: images[].archive.")
+                raise CloudError(
+                    f"container {key}: its home has no image {spec['image']} and none was given", "Name an archive: images[].archive."
+                )
             podman(key, "load", "--quiet", "--input", archive, purpose=f"load the image of container {key}")
         if have and container_id(key):
             run(["systemctl", "stop", CONTAINER_UNIT.format(key)], f"stop container {key}")
@@ -153,7 +155,9 @@ def start_disk(record: disks.Record) -> None:
     """Attach a disk by its unit. Raises CloudError with what the unit said."""
     start(DISK_UNIT.format(record.key), f"attach disk {record.key}")
     if not disks.mounted(record.mountpoint):
-        raise CloudError(f"disk {record.key}: its unit started, but nothing is mounted at {record.mountpoint}", "Look at the unit's journal.")
+        raise CloudError(
+            f"disk {record.key}: its unit started, but nothing is mounted at {record.mountpoint}", "Look at the unit's journal."
+        )
 
 
 def start(unit: str, purpose: str) -> None:
@@ -169,20 +173,25 @@ def start(unit: str, purpose: str) -> None:
 
 
 def await_ready(spec: dict[str, Any], timeout: float) -> float:
-    """Wait until the container answers on its port, on its own address in its own network namespace; return the seconds. Raises CloudError."""
+    """Wait until the container answers on its port, on its own address in its own namespace; return the seconds. Raises CloudError."""
     if not spec.get("ready_port"):
         return 0.0
     began = time.monotonic()
     address = spec["port"]["addresses"][0].partition("/")[0]
     with ThreadPoolExecutor(1) as pool:  # a thread of its own, because it enters another namespace
         if not pool.submit(_answers, f"/run/netns/{spec['netns']}", address, spec["ready_port"], timeout).result():
-            said = run(["journalctl", "--unit", CONTAINER_UNIT.format(spec["key"]), "--lines", "12", "--output", "cat", "--no-pager"], "read the journal")
-            raise CloudError(f"container {spec['key']} did not answer on {address}:{spec['ready_port']} within {timeout:g} s: {said.strip()}", "")
+            said = run(
+                ["journalctl", "--unit", CONTAINER_UNIT.format(spec["key"]), "--lines", "12", "--output", "cat", "--no-pager"],
+                "read the journal",
+            )
+            raise CloudError(
+                f"container {spec['key']} did not answer on {address}:{spec['ready_port']} within {timeout:g} s: {said.strip()}", ""
+            )
     return time.monotonic() - began
 
 
 def _answers(namespace: str, address: str, port: int, timeout: float) -> bool:
-    with open(namespace) as handle:
+    with Path(namespace).open() as handle:
         os.setns(handle.fileno(), os.CLONE_NEWNET)
     end = time.monotonic() + timeout
     while time.monotonic() < end:

@@ -59,4 +59,6 @@ def create(spec: dict[str, Any], enforced: bool) -> list[str]:
 
 def stored(spec: dict[str, Any]) -> dict[str, Any]:
     """Return the part of a specification that may be read by everybody who reads the image's metadata: no secret's value."""
-    return {name: value for name, value in spec.items() if name not in ("secrets", "archive")} | {"secrets": sorted(spec.get("secrets") or {})}
+    return {name: value for name, value in spec.items() if name not in ("secrets", "archive")} | {
+        "secrets": sorted(spec.get("secrets") or {})
+    }

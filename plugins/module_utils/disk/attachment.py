@@ -20,7 +20,7 @@ WANTS = Path("/etc/systemd/system/multi-user.target.wants")
 
 
 def plan(wanted: dict[str, Any], owner: Owner, mounted: bool, user: str) -> list[str]:
-    """Return what is to be done with the attachment of one disk on host ``user``: take, attach, detach, release. Pure; refuses other owners."""
+    """Return what is to be done with the attachment of one disk on host ``user``: take, attach, detach, release. Pure."""
     key = f"{wanted['tenant']}.{wanted['name']}"
     if wanted["state"] == "present":
         return []

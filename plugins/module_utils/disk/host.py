@@ -108,7 +108,9 @@ def attach(record: Record) -> None:
         store = Store(cluster, record.pool)
         disk = store.disk(record.tenant, record.name)
         if disk is None:
-            raise CloudError(f"disk {record.key} does not exist in pool {record.pool}", "Was it removed? Run the playbook that declares it.")
+            raise CloudError(
+                f"disk {record.key} does not exist in pool {record.pool}", "Was it removed? Run the playbook that declares it."
+            )
         refuse_attach(record.key, disk.owner, record.user, record.generation)
         if mounted(record.mountpoint):
             return
@@ -145,17 +147,23 @@ def _map(record: Record) -> str:
 
 def _format_once(record: Record, device: str) -> None:
     """Make a file system on a disk that has nothing on it. What is there is never written over."""
-    found = subprocess.run(["blkid", "--probe", "--output", "value", "--match-tag", "TYPE", device], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["blkid", "--probe", "--output", "value", "--match-tag", "TYPE", device], capture_output=True, text=True, check=False
+    )
     if found.returncode == 0:
         kind = found.stdout.strip()
         if kind != record.filesystem:
-            raise CloudError(f"disk {record.key} has {kind or 'something that is no file system'}, expected {record.filesystem}", "Nothing was changed.")
+            raise CloudError(
+                f"disk {record.key} has {kind or 'something that is no file system'}, expected {record.filesystem}", "Nothing was changed."
+            )
         return
     if found.returncode != 2:  # blkid(8): 2 is nothing found
         raise CloudError(f"disk {record.key} cannot be probed: {found.stderr.strip()}", "Nothing was changed.")
-    with open(device, "rb") as content:
+    with Path(device).open("rb") as content:
         if content.read(1 << 20).strip(b"\0"):
-            raise CloudError(f"disk {record.key} has data and no file system that blkid knows", "Nothing was changed. Format it by hand if it may go.")
+            raise CloudError(
+                f"disk {record.key} has data and no file system that blkid knows", "Nothing was changed. Format it by hand if it may go."
+            )
     run([f"mkfs.{record.filesystem}", *QUIET[record.filesystem], device], f"make a file system on disk {record.key}")
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,10 +66,8 @@ def read(store: Store, tenant: str, name: str) -> tuple[int | None, set[str]]:
 
 def create(store: Store, tenant: str, name: str, size: int) -> Disk:
     """Make an image in the tenant's namespace, and the namespace when it is the first. Owned by nobody yet."""
-    try:
+    with contextlib.suppress(rbd.ImageExists):
         rbd.RBD().namespace_create(store.handle, tenant)
-    except rbd.ImageExists:
-        pass
     handle = store.within(tenant)
     try:
         rbd.RBD().create(handle, name, size, old_format=False, features=rbd.RBD_FEATURE_LAYERING | rbd.RBD_FEATURE_EXCLUSIVE_LOCK)

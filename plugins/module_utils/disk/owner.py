@@ -42,7 +42,9 @@ def parse(text: str, subject: str) -> Owner:
         found = json.loads(text)
         return Owner(str(found["host"]), int(found["generation"]), str(found["phase"]), str(found["source"]))
     except (ValueError, KeyError, TypeError) as error:
-        raise CloudError(f"{subject}: {OWNER} is {text!r}, expected host, generation, phase and source", "Who changed the image's metadata?") from error
+        raise CloudError(
+            f"{subject}: {OWNER} is {text!r}, expected host, generation, phase and source", "Who changed the image's metadata?"
+        ) from error
 
 
 def claim(owner: Owner, host: str, taken_from: str = "") -> Owner:

@@ -83,7 +83,9 @@ class Store:
                     f"disk {tenant}.{name}: {self.cluster.name} is on Ceph's blocklist, this host was fenced",
                     "playbooks/node_return.yml takes it off, when the host was rebooted since.",
                 ) from error
-            raise CloudError(f"disk {tenant}.{name} cannot be read by {self.cluster.name}: {error}", "Look at: ceph health detail.") from error
+            raise CloudError(
+                f"disk {tenant}.{name} cannot be read by {self.cluster.name}: {error}", "Look at: ceph health detail."
+            ) from error
         finally:
             handle.close()
 
@@ -136,7 +138,7 @@ class Store:
         disk.container = container
 
     def break_locks(self, disk: Disk) -> list[str]:
-        """Break every exclusive lock on the image; return who had them. Only for hosts on the blocklist: a lock by itself stops no writer."""
+        """Break every exclusive lock on the image; return who had them. Only behind the blocklist: a lock stops no writer."""
         broken = []
         handle = self.within(disk.tenant)
         try:

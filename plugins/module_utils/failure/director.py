@@ -120,7 +120,9 @@ class Director:
         Cluster.together(calls)
         left = [address for address in wanted if not self.fenced(address)]
         if left:
-            raise CloudError(f"{', '.join(left)} is not on the blocklist after it was put there", "Nothing was moved. Look at: ceph osd blocklist ls")
+            raise CloudError(
+                f"{', '.join(left)} is not on the blocklist after it was put there", "Nothing was moved. Look at: ceph osd blocklist ls"
+            )
         return [f"blocklist {address}" for address in missing] + [f"mark osd.{number} down" for number in osds_down]
 
     def _block(self, address: str) -> None:
@@ -146,7 +148,7 @@ class Director:
         return done
 
     def replan(self, failed: list[str]) -> tuple[Plan, list[Disk]]:
-        """Plan by the images themselves, which can be read again when the dead OSDs are marked down. Raises CloudError when it cannot be done."""
+        """Plan by the images themselves, which can be read again when dead OSDs are marked down. Raises CloudError."""
         disks = self.store.disks()
         result = plan(disks, failed, self.nodes, self.health())
         if result.problems:
@@ -164,7 +166,10 @@ class Director:
                 return []
             broken = self.store.break_locks(disk)
             self.store.give(disk, after)
-            return [f"give disk {key} from {before.host} to {after.host} in generation {after.generation}" + (", its lock broken" if broken else "")]
+            return [
+                f"give disk {key} from {before.host} to {after.host} in generation {after.generation}"
+                + (", its lock broken" if broken else "")
+            ]
 
         return [line for lines in Cluster.together([lambda key=key: one(key) for key in moves]) for line in lines]
 
@@ -247,5 +252,8 @@ class Director:
 
     def note(self, flow: str, step: str, result: Any, began: float) -> None:
         """Add a step to a flow's journal."""
-        steps = [*self.journal(flow).get("steps", []), {"step": step, "start": round(began, 3), "end": round(time.time(), 3), "result": result}]
+        steps = [
+            *self.journal(flow).get("steps", []),
+            {"step": step, "start": round(began, 3), "end": round(time.time(), 3), "result": result},
+        ]
         self.cluster.command("config-key set", key=f"honeycomb/journal/{flow}", data=json.dumps({"flow": flow, "steps": steps[-100:]}))

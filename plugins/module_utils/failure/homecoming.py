@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A node that was fenced comes back: proves that nothing of its old life runs on, and removes what is left of homes that live elsewhere now."""
+"""A node that was fenced comes back: proves that nothing of its old life runs on, and removes what lives elsewhere now."""
 
 from __future__ import annotations
 

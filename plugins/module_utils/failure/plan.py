@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What the loss of nodes means for their containers, and whether it can be answered. Pure: everything comes from the cluster, nothing from the dead."""
+"""What the loss of nodes means for their containers, and whether it can be answered. Pure; nothing is asked of the dead."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Health:
 
 @dataclass
 class Plan:
-    """What is to be done. ``moves``: container -> new node; ``resumed`` were claimed by an earlier run that did not end; ``stay`` are done."""
+    """What is to be done. ``moves``: container -> new node; ``resumed`` were claimed by a run that did not end; ``stay`` are done."""
 
     failed: list[str]
     moves: dict[str, str] = field(default_factory=dict)
@@ -87,7 +87,8 @@ def gate(failed: list[str], health: Health) -> list[str]:
     zones = {health.zones[name] for name, numbers in health.osds.items() if set(numbers) & left}
     if every and len(zones) < health.min_size:
         problems.append(
-            f"OSDs would be left in {len(zones)} zones ({len(left)} of {len(every)} OSDs), the pool writes with at least {health.min_size} replicas: "
+            f"OSDs would be left in {len(zones)} zones ({len(left)} of {len(every)} OSDs), "
+            f"the pool writes with at least {health.min_size} replicas: "
             "disks would hang on any host"
         )
     return problems

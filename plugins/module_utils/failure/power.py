@@ -36,7 +36,9 @@ def run(fencing: dict[str, Any], action: str, timeout: float) -> tuple[int, str]
     except FileNotFoundError as error:
         raise CloudError(f"{agent} is not on this host", f"Install the package {agent.replace('fence_', 'fence-agents-')}.") from error
     except subprocess.TimeoutExpired as error:
-        raise CloudError(f"{agent} {action} at {fencing['address']} did not end within {timeout:g} s", "Does the controller answer?") from error
+        raise CloudError(
+            f"{agent} {action} at {fencing['address']} did not end within {timeout:g} s", "Does the controller answer?"
+        ) from error
     return done.returncode, (done.stderr or done.stdout).strip()[-500:]
 
 
@@ -46,7 +48,9 @@ def off(name: str, fencing: dict[str, Any], timeout: float) -> bool:
         return False
     status, said = run(fencing, "off", timeout)
     if status:
-        raise CloudError(f"{name}: its power could not be cut ({fencing['method']} at {fencing['address']}): {said}", "Cut it by hand, then run again.")
+        raise CloudError(
+            f"{name}: its power could not be cut ({fencing['method']} at {fencing['address']}): {said}", "Cut it by hand, then run again."
+        )
     status, said = run(fencing, "status", timeout)
     if status != OFF:
         raise CloudError(f"{name}: its power was cut and its controller says that it is not off: {said}", "Cut it by hand, then run again.")

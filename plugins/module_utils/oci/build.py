@@ -54,5 +54,3 @@ def trim(root: Path, useless: list[str]) -> None:
                 path.mkdir()
             else:
                 path.unlink()
-
-

@@ -40,7 +40,7 @@ def test_a_text_is_read_back_as_it_was():
 
 @pytest.mark.parametrize("text", ["no json", "{}", '{"host": "node1", "generation": "x", "phase": "free", "source": ""}', "[]"])
 def test_what_is_not_an_owner_is_refused(text):
-    with pytest.raises(CloudError, match="red.db"):
+    with pytest.raises(CloudError, match=r"red\.db"):
         parse(text, "red.db")
 
 

@@ -37,7 +37,10 @@ def test_room_is_kept_and_missing_room_is_said_with_numbers():
 
 def test_the_biggest_is_placed_first():
     nodes = [Node("node1", "a", 500), Node("node2", "b", 300)]
-    assert place([one("red.small", memory_mb=300), one("red.big", memory_mb=500)], nodes, {}) == ({"red.big": "node1", "red.small": "node2"}, [])
+    assert place([one("red.small", memory_mb=300), one("red.big", memory_mb=500)], nodes, {}) == (
+        {"red.big": "node1", "red.small": "node2"},
+        [],
+    )
 
 
 def test_anti_affinity_is_kept_within_a_tenant_only():

@@ -11,7 +11,17 @@ ZONES = {"node1": "a", "node2": "b", "node3": "c"}
 
 
 def health(**options):
-    return Health(**{"monitors": 3, "quorum": 3, "osds": {"node1": [0], "node2": [1], "node3": [2]}, "up": {0, 1, 2}, "min_size": 2, "zones": ZONES, **options})
+    return Health(
+        **{
+            "monitors": 3,
+            "quorum": 3,
+            "osds": {"node1": [0], "node2": [1], "node3": [2]},
+            "up": {0, 1, 2},
+            "min_size": 2,
+            "zones": ZONES,
+            **options,
+        }
+    )
 
 
 def disk(key, host, phase=ATTACHED, source="", **container):
@@ -37,7 +47,9 @@ def test_a_container_that_was_given_up_in_the_middle_of_a_move_is_recovered():
 
 
 def test_a_run_that_was_interrupted_goes_on_where_it_was():
-    found = plan([disk("red.db", "node3", CLAIMED, "node2"), disk("red.web", "node1", ATTACHED, "node2")], ["node2"], NODES, health(up={0, 2}))
+    found = plan(
+        [disk("red.db", "node3", CLAIMED, "node2"), disk("red.web", "node1", ATTACHED, "node2")], ["node2"], NODES, health(up={0, 2})
+    )
     assert found.moves == {"red.db": "node3"}
     assert found.resumed == ["red.db"]
     assert found.stay == {"red.web": "node1"}

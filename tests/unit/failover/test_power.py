@@ -16,7 +16,7 @@ def agent(tmp_path, monkeypatch):
     path = tmp_path / "fence_redfish"
 
     def install(body: str) -> None:
-        path.write_text(f"#!/bin/sh\ncd {tmp_path}\ncat >asked\necho \"$@\" >arguments\n{body}")
+        path.write_text(f'#!/bin/sh\ncd {tmp_path}\ncat >asked\necho "$@" >arguments\n{body}')
         path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
     monkeypatch.setitem(power.ENVIRONMENT, "PATH", f"{tmp_path}:{os.environ['PATH']}")

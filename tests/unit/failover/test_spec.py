@@ -21,13 +21,15 @@ DATABASE = {
     "memory_mb": 256,
     "cpus": 1.5,
     "secrets": {"password": "hidden"},
-    "archive": "/tmp/a.tar",
+    "archive": "/srv/a.tar",
 }
 TENANT = {
     "name": "red",
     "networks": [{"name": "back", "subnets": ["10.0.1.0/24"], "ports": [{"name": "web", "addresses": ["10.0.1.9"]}]}],
     "routers": [{"name": "main", "networks": ["back"]}],
-    "containers": [{"name": "db", "image": "i", "network": "back", "addresses": ["10.0.1.21"], "disk_gb": 1, "node": "node1", "secrets": ["password"]}],
+    "containers": [
+        {"name": "db", "image": "i", "network": "back", "addresses": ["10.0.1.21"], "disk_gb": 1, "node": "node1", "secrets": ["password"]}
+    ],
 }
 
 
