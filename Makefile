@@ -13,6 +13,7 @@ ARGS ?=
 HOST ?= control1
 PROTOCOL ?= icmp
 PORT ?= 80
+NODE ?= node2
 LAB_STATE ?= /var/lib/honeycomb/labs/hc
 
 .PHONY: help
@@ -43,6 +44,13 @@ cloud: setup ## Boot the lab and roll the whole cloud out on it; again: changes 
 .PHONY: verify
 verify: setup ## Prove the running cloud from a user's view
 	ansible-playbook playbooks/verify.yml $(ARGS)
+
+.PHONY: drill
+drill: setup ## Cut the power of a node that carries a database, recover it elsewhere, show the timeline (NODE=node2), take the node back
+	ansible-playbook playbooks/lab.yml -e lab_state=powered_off -e '{"lab_hosts": ["$(NODE)"]}'
+	ansible-playbook playbooks/node_failure.yml -e failed_node=$(NODE)
+	ansible-playbook playbooks/lab.yml -e lab_state=started -e '{"lab_hosts": ["$(NODE)"]}'
+	ansible-playbook playbooks/node_return.yml -e returned_node=$(NODE)
 
 .PHONY: cert-report
 cert-report: setup ## List every certificate with the day it expires
