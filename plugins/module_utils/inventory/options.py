@@ -45,7 +45,7 @@ CLOUD_OPTIONS: dict[str, dict] = {
     "cloud_director": {
         "type": "str",
         "same": True,
-        "description": "Control host that places and moves stateful containers (the first of group ovn_central). Name another when that is down.",
+        "description": "Control host that places and moves containers (the first of group ovn_central). Name another when that is down.",
     },
     "cloud_fencing": {
         "type": "dict",
