@@ -9,10 +9,21 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible_collections.honeycomb.cloud.plugins.filter import ceph, certificate_rows, etcd, kubernetes, ovn_ports, ovn_probes, systemd
+from ansible_collections.honeycomb.cloud.plugins.filter import (
+    bgp,
+    ceph,
+    certificate_rows,
+    containers,
+    etcd,
+    kubernetes,
+    ovn_ports,
+    ovn_probes,
+    public_addresses,
+    systemd,
+)
 
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins/filter"
-SUBJECTS = [ceph, certificate_rows, etcd, kubernetes, ovn_ports, ovn_probes, systemd]
+SUBJECTS = [bgp, ceph, certificate_rows, containers, etcd, kubernetes, ovn_ports, ovn_probes, public_addresses, systemd]
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.__name__.rpartition(".")[2])
