@@ -107,16 +107,26 @@ def converge(options: dict, check: bool) -> list[changes.Change]:
         names = [pool["name"] for pool in wanted]
         removes = options["prune"] and not check and bool(changes.owned(cluster, options["owner"], "pools") - set(names))
         with pools.unlocked(cluster, removes):
-            done = changes.converge(
-                cluster,
-                "pools",
-                names,
-                lambda superfluous: pools.plan(pools.current(cluster), wanted, pools.contents(cluster, superfluous), superfluous),
-                options,
-                check,
-            )
-        if done and not check:
-            pools.verify(cluster, wanted)
+            done: list[changes.Change] = []
+            # A second time when the first did not come out as planned: managers make pools of their own (.mgr) while this runs.
+            for last in (False, True):
+                done += changes.converge(
+                    cluster,
+                    "pools",
+                    names,
+                    lambda superfluous: pools.plan(pools.current(cluster), wanted, pools.contents(cluster, superfluous), superfluous),
+                    options,
+                    check,
+                )
+                if not done or check:
+                    break
+                try:
+                    pools.verify(cluster, wanted)
+                except CloudError:
+                    if last:
+                        raise
+                else:
+                    break
     return done
 
 
