@@ -47,6 +47,7 @@ verify: setup ## Prove the running cloud from a user's view
 
 .PHONY: drill
 drill: setup ## Cut the power of a node that carries a database, recover it elsewhere, show the timeline (NODE=node2), take the node back
+	ansible-playbook playbooks/gather.yml playbooks/containers.yml
 	ansible-playbook playbooks/lab.yml -e lab_state=powered_off -e '{"lab_hosts": ["$(NODE)"]}'
 	ansible-playbook playbooks/node_failure.yml -e failed_node=$(NODE)
 	ansible-playbook playbooks/lab.yml -e lab_state=started -e '{"lab_hosts": ["$(NODE)"]}'
