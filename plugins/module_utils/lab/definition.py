@@ -149,7 +149,7 @@ def name_reasons(lab: Lab) -> list[str]:
     names = {network.bridge(lab.name) for network in lab.networks.values()}
     for host in lab.hosts.values():
         names.update(lab.ports(host).values())
-    longest = max(names, key=len, default="")
+    longest = max(sorted(names), key=len, default="")  # sorted, so that of several the same one is named each time
     if len(longest) > INTERFACE_NAME_LIMIT:
         excess = len(longest) - INTERFACE_NAME_LIMIT
         reasons.append(
