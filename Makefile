@@ -91,6 +91,7 @@ unit: setup ## Run the unit tests, the bad-input tests and the tests of the buil
 
 .PHONY: lab-test
 lab-test: setup ## Test the lab itself: boot, power loss, partition, snapshot, repair
+	ansible-playbook playbooks/lab_install.yml
 	tests/tools/timed "lab tests" pytest -q tests/lab
 
 .PHONY: scenarios
