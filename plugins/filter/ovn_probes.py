@@ -73,13 +73,18 @@ def ovn_probes(tenants: list, hosts: list[str]) -> list[dict]:
     return result
 
 
-def probe_pings(tenants: list, host: str, encapsulation: str = "vxlan", underlay_mtu: int = 1500) -> list[dict]:
-    """Return what the probe ports of a host ping: the probe ports of all other hosts in the same network."""
+def probe_pings(
+    tenants: list, host: str, encapsulation: str = "vxlan", underlay_mtu: int = 1500, declared: list | None = None
+) -> list[dict]:
+    """Return what the probe ports of a host reach: those of all other hosts in the same network, and the services of its containers."""
     from ansible_collections.honeycomb.cloud.plugins.module_utils.network import declaration
 
     limits = declaration.Limits(encapsulation, int(underlay_mtu))
     pings = []
+    containers = {tenant["name"]: tenant.get("containers", []) for tenant in declared or []}
     for tenant in tenants:
+        # A probe port is in no group, so it may not reach what a rule reserves for groups.
+        reserved = {rule["to"] for rule in tenant.get("allow", [])}
         for network in tenant.get("networks", []):
             probes = [port for port in network["ports"] if port["name"].startswith("probe") and port.get("netns")]
             own = next((port for port in probes if port["host"] == host), None)
@@ -92,6 +97,17 @@ def probe_pings(tenants: list, host: str, encapsulation: str = "vxlan", underlay
                 }
                 for port in probes
                 if own and port is not own
+            ]
+            pings += [
+                {
+                    "name": f"{tenant['name']}.{container['name']}",
+                    "address": container["addresses"][0],
+                    "netns": declaration.port_id(tenant["name"], network["name"], own["name"]),
+                    "port": container["ready_port"],
+                }
+                for container in containers.get(tenant["name"], [])
+                if own and container["network"] == network["name"] and container.get("ready_port")
+                if not reserved & set(container.get("groups", []))
             ]
     return pings
 

@@ -171,7 +171,9 @@ def perform(options: dict, check: bool) -> dict:
             if disk.owner.phase != FREE:
                 carried.setdefault(disk.owner.host, []).append({**disk.container, "key": key, "tenant": disk.tenant})
         new = [{**one, "key": key} for key, one in wishes.items() if key not in hosts]
-        placed, problems = place(new, nodes, carried)
+        # A fenced node can open no disk until it was taken back.
+        open_nodes = [node for node in nodes if not any(director.fenced(address) for address in director.addresses[node.name])]
+        placed, problems = place(new, open_nodes, carried)
         if problems:
             raise CloudError("; ".join(problems), "Nothing was changed. Make room, add a node, or change what the containers ask for.")
         hosts |= placed

@@ -17,20 +17,21 @@ description:
 options:
   step:
     description:
-      - V(plan) reads, checks and returns what would be done. V(fence) fences, breaks locks, gives disks and ports to their new hosts.
+      - V(fence) reads, checks, and puts every address of the nodes on Ceph's blocklist; in check mode it returns the plan and does nothing.
+        V(give) breaks locks and gives disks and ports to their new hosts; it refuses a node that is not fenced.
       - V(verify) compares the cluster with O(moves). V(locate) tells where the containers of O(moves) are and refuses what cannot go there.
         V(move) gives free disks and their ports to hosts, without a fence, for a planned move.
       - V(fences) tells since when nodes are fenced and what they own. V(return) takes them off the blocklist.
     type: str
-    choices: [plan, fence, verify, locate, move, fences, return]
+    choices: [fence, give, verify, locate, move, fences, return]
     required: true
   failed:
-    description: Names of the nodes. V(auto) stands for all that neither answer ssh nor have an OSD that is up.
+    description: Names of the nodes. V(auto) stands for all of which ssh, Ceph and OVN agree that they are gone.
     type: list
     elements: str
     default: []
   moves:
-    description: Container (tenant.name) to node, as O(step=plan) returned it. For V(verify) and V(move).
+    description: Container (tenant.name) to node, as O(step=give) returned it. For V(verify), V(locate) and V(move).
     type: dict
     default: {}
   nodes:
@@ -64,6 +65,10 @@ options:
     description: The northbound database.
     type: str
     required: true
+  southbound:
+    description: The southbound database, in which OVN's controllers say that they live. Needed for O(failed=auto).
+    type: str
+    default: ""
   key:
     description: File with the key of the client's certificate.
     type: path
@@ -89,10 +94,11 @@ attributes:
 EXAMPLES = r"""
 - name: See what the loss of a node would ask for
   honeycomb.cloud.node_failure:
-    step: plan
+    step: fence
     failed: [node2]
     nodes: "{{ nodes }}"
     remote: ssl:10.0.0.11:6641
+  check_mode: true
 """
 
 RETURN = r"""
@@ -105,6 +111,11 @@ moves:
   description: Container to its new node.
   type: dict
   returned: success
+plan:
+  description: What is to be done, in words.
+  type: list
+  elements: str
+  returned: for O(step=fence)
 changes:
   description: What was done, or in check mode would be.
   type: list
@@ -124,15 +135,19 @@ times:
   returned: success
 """
 
+import functools
 import time
+from collections.abc import Callable
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
 from ansible_collections.honeycomb.cloud.plugins.module_utils.container.placement import Node
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.failure.director import Director
-from ansible_collections.honeycomb.cloud.plugins.module_utils.network import assignment
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.client import Tls
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network import assignment, liveness
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.client import Database, Tls
+
+Connect = Callable[[], Database]
 
 NODE = {
     "name": {"type": "str", "required": True},
@@ -144,98 +159,118 @@ NODE = {
 
 def perform(options: dict, check: bool) -> dict:
     """Do one step. Raises CloudError."""
-    began, times = time.time(), {}
     nodes = [Node(one["name"], one["zone"], one["memory_mb"]) for one in options["nodes"]]
-    tls = Tls(options["key"], options["certificate"], options["ca"]) if options["key"] else None
     with Cluster(timeout=options["timeout"]) as cluster:
         director = Director(cluster, options["pool"], nodes, {one["name"]: one["addresses"] for one in options["nodes"]})
+        # A step that needs none of it does not connect to OVN.
+        tls = Tls(options["key"], options["certificate"], options["ca"]) if options["key"] else None
+        database = functools.cache(lambda: assignment.connect(options["remote"], tls, options["timeout"]))
         failed = options["failed"]
         if failed == ["auto"]:
-            failed = director.suspects()
-        flow = f"node-failure-{'-'.join(sorted(failed))}"
-        if options["step"] == "plan":
-            return _plan(director, failed, times)
-        if options["step"] == "fence":
-            return _fence(director, failed, flow, began, times, options, tls, check)
-        if options["step"] == "fences":
-            return {
-                "changes": [],
-                "moves": {},
-                "lost": failed,
-                "times": times,
-                "fences": {name: director.fence_of(name) for name in failed},
-            }
-        if options["step"] == "return":
-            done = [line for name in failed for line in ([f"take {name} off the blocklist"] if check else director.unfence(name))]
-            return {"changes": done, "moves": {}, "lost": failed, "times": times}
-        if options["step"] == "locate":
-            sources = director.locate(options["moves"])
-            done = [
-                f"move {key} from {sources[key] or 'nowhere'} to {node}" for key, node in options["moves"].items() if sources[key] != node
-            ]
-            return {"changes": done, "moves": options["moves"], "lost": [], "times": {"began": began}, "sources": sources}
-        database = assignment.connect(options["remote"], tls, options["timeout"])
-        if options["step"] == "move":
-            done = []
-            if not check:
-                known = director.store.disks()
-                director.refuse_owned(options["moves"], known)
-                ports = director.ports(options["moves"], known)
-                together = Cluster.together([lambda: assignment.assign(database, ports), lambda: director.give(options["moves"], known)])
-                done = together[1] + together[0]
-            return {"changes": done, "moves": options["moves"], "lost": [], "times": times}
-        problems = director.verify(options["moves"], database)
-        if problems:
-            raise CloudError("After the recovery: " + "; ".join(problems), "Run the playbook again: it goes on where it was interrupted.")
-        director.note(flow, "verify", {"moves": options["moves"]}, began)
-        return {"changes": [], "moves": options["moves"], "lost": failed, "times": {"verified": time.time()}}
+            failed = director.suspects(database, lambda: liveness.connect(options["southbound"], tls, options["timeout"]))
+        step = STEPS[options["step"]]
+        return {"changes": [], "moves": {}, "lost": failed, "times": {}} | step(director, failed, options, database, check)
 
 
-def _plan(director: Director, failed: list[str], times: dict) -> dict:
-    plan = director.plan(failed) if failed else None
-    times["planned"] = time.time()
-    if plan is None:
-        return {"changes": [], "plan": ["no node is lost"], "moves": {}, "lost": [], "times": times}
+def _fence(director: Director, failed: list[str], _options: dict, _database: Connect, check: bool) -> dict:
+    """Gate, plan, and take the disks from the nodes."""
+    if not failed:
+        return {"plan": ["no node is lost"]}
+    began = time.time()
+    plan = director.plan(failed)
     if plan.problems:
         raise CloudError(
             f"The loss of {', '.join(failed)} cannot be answered: " + "; ".join(plan.problems),
             "Nothing was changed. Cure the cause, or make room, and run again.",
         )
-    return {"changes": [], "plan": plan.lines(), "moves": plan.moves, "stay": plan.stay, "lost": failed, "times": times}
+    times = {"planned": time.time()}
+    done = plan.fences() if check else director.fence(failed, plan.osds_down)
+    if done and not check:
+        director.note(failed, "fence", {"done": done, "plan": plan.lines()}, began)
+    return {"plan": plan.lines(), "moves": plan.moves, "changes": done, "times": times | {"fenced": time.time()}}
 
 
-def _fence(
-    director: Director, failed: list[str], flow: str, began: float, times: dict, options: dict, tls: Tls | None, check: bool
-) -> dict:
-    plan = director.plan(failed)
-    if plan.problems:
-        raise CloudError("; ".join(plan.problems), "Nothing was changed.")
-    if check:
-        return {"changes": plan.lines(), "moves": plan.moves, "lost": failed, "times": times}
-    done = director.fence(failed, plan.osds_down)
-    times["fenced"] = time.time()
+def _give(director: Director, failed: list[str], _options: dict, database: Connect, check: bool) -> dict:
+    """Give disks and ports to other nodes."""
+    began = time.time()
+    director.refuse_unfenced(failed)
     plan, disks = director.replan(failed)
-    times["read"] = time.time()
-    if plan.moves:
-        database = assignment.connect(options["remote"], tls, options["timeout"])
+    times = {"read": time.time()}
+    done = []
+    if check:
+        done = plan.lines()
+    elif plan.moves:
         ports = director.ports(plan.moves, disks)
-        together = Cluster.together([lambda: assignment.assign(database, ports), lambda: director.give(plan.moves, disks)])
-        done += together[1] + together[0]
-    times["given"] = time.time()
-    director.note(flow, "fence", {"done": done, "moves": plan.moves}, began)
-    return {"changes": done, "moves": plan.moves, "lost": failed, "times": times}
+        together = Cluster.together([lambda: assignment.assign(database(), ports), lambda: director.give(plan.moves, disks)])
+        done = together[1] + together[0]
+    if done and not check:
+        director.note(failed, "give", {"done": done, "moves": plan.moves}, began)
+    return {"moves": plan.moves, "changes": done, "times": times | {"given": time.time()}}
+
+
+def _verify(director: Director, failed: list[str], options: dict, database: Connect, _check: bool) -> dict:
+    """Compare the cluster with what was to be done."""
+    began = time.time()
+    problems = director.verify(options["moves"], database())
+    if problems:
+        raise CloudError("After the recovery: " + "; ".join(problems), "Run the playbook again: it goes on where it was interrupted.")
+    if failed and options["moves"]:
+        director.note(failed, "verify", {"moves": options["moves"]}, began)
+    return {"moves": options["moves"], "times": {"verified": time.time()}}
+
+
+def _locate(director: Director, _failed: list[str], options: dict, _database: Connect, _check: bool) -> dict:
+    """Find containers, for a planned move."""
+    began, moves = time.time(), options["moves"]
+    sources = director.locate(moves)
+    done = [f"move {key} from {sources[key] or 'nowhere'} to {node}" for key, node in moves.items() if sources[key] != node]
+    return {"changes": done, "moves": moves, "sources": sources, "times": {"began": began}}
+
+
+def _move(director: Director, _failed: list[str], options: dict, database: Connect, check: bool) -> dict:
+    """Give free disks and their ports to hosts."""
+    moves = options["moves"]
+    known = director.store.disks()
+    director.refuse_owned(moves, known)
+    if check:
+        return {"moves": moves}
+    ports = director.ports(moves, known)
+    together = Cluster.together([lambda: assignment.assign(database(), ports), lambda: director.give(moves, known)])
+    return {"moves": moves, "changes": together[1] + together[0]}
+
+
+def _fences(director: Director, failed: list[str], _options: dict, _database: Connect, _check: bool) -> dict:
+    """Tell since when nodes are fenced."""
+    return {"fences": {name: director.fence_of(name) for name in failed}}
+
+
+def _return(director: Director, failed: list[str], _options: dict, _database: Connect, check: bool) -> dict:
+    """Take nodes off the blocklist."""
+    return {"changes": [line for name in failed for line in ([f"take {name} off the blocklist"] if check else director.unfence(name))]}
+
+
+STEPS = {
+    "fence": _fence,
+    "give": _give,
+    "verify": _verify,
+    "locate": _locate,
+    "move": _move,
+    "fences": _fences,
+    "return": _return,
+}
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
         argument_spec={
-            "step": {"type": "str", "choices": ["plan", "fence", "verify", "locate", "move", "fences", "return"], "required": True},
+            "step": {"type": "str", "choices": [*STEPS], "required": True},
             "failed": {"type": "list", "elements": "str", "default": []},
             "moves": {"type": "dict", "default": {}},
             "nodes": {"type": "list", "elements": "dict", "required": True, "options": NODE},
             "pool": {"type": "str", "default": "disks"},
             "remote": {"type": "str", "required": True},
+            "southbound": {"type": "str", "default": ""},
             "key": {"type": "path", "no_log": False},  # a path
             "certificate": {"type": "path"},
             "ca": {"type": "path"},

@@ -11,6 +11,7 @@ author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
   - Pings all addresses at the same time with unfragmented packets of the size that O(probes[].mtu) allows, and reports the latency.
+  - Of an address with O(probes[].port) the port is tried instead.
   - Fails with every probe that got no answer.
 options:
   probes:
@@ -34,6 +35,9 @@ options:
         description: Bytes of the whole IP packet.
         type: int
         default: 1500
+      port:
+        description: TCP port that has to take a connection. The address is not pinged then.
+        type: int
   count:
     description: Packets for each address. One answer is enough.
     type: int
@@ -56,21 +60,50 @@ EXAMPLES = r"""
 
 RETURN = r"""
 reached:
-  description: Probes with C(name), C(address), C(mtu), C(loss) in percent and C(latency_ms), the average.
+  description: Probes with C(name), C(address), C(mtu), C(port), C(loss) in percent and C(latency_ms), the average.
   type: list
   elements: dict
   returned: always
 """
 
 import ipaddress
+import os
 import re
+import socket
 import subprocess
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible.module_utils.basic import AnsibleModule
 
 HEADERS = {4: 28, 6: 48}  # IP and ICMP
 AT_ONCE = 32
+
+
+def connect(probe: dict, patience: float = 5) -> dict:
+    """Return the probe with the time that a TCP connection took; None when there was none within ``patience`` seconds."""
+    if probe["netns"]:  # the thread's own from now on, and it ends with the probe
+        try:
+            with open(f"/run/netns/{probe['netns']}") as handle:
+                os.setns(handle.fileno(), os.CLONE_NEWNET)
+        except OSError as error:
+            return _result(probe, 100.0, None, str(error))
+    began, reason = time.monotonic(), ""
+    while time.monotonic() - began < patience:
+        tried = time.monotonic()
+        try:
+            with socket.create_connection((probe["address"], probe["port"]), timeout=2):
+                return _result(probe, 0.0, round((time.monotonic() - tried) * 1000, 3), "")
+        except OSError as error:
+            reason = str(error)
+            time.sleep(0.1)
+    return _result(probe, 100.0, None, reason)
+
+
+def _result(probe: dict, loss: float, latency: float | None, reason: str) -> dict:
+    named = {key: probe[key] for key in ("name", "address", "mtu", "port")}
+    return {**named, "loss": loss, "latency_ms": latency, "reason": reason}
 
 
 def ping(probe: dict, count: int) -> dict:
@@ -82,8 +115,20 @@ def ping(probe: dict, count: int) -> dict:
     loss = re.search(r"([\d.]+)% packet loss", done.stdout)
     latency = re.search(r"rtt min/avg/max/mdev = [\d.]+/([\d.]+)/", done.stdout)
     reason = "" if loss else done.stderr.strip()
-    result = {key: probe[key] for key in ("name", "address", "mtu")}
-    return {**result, "loss": float(loss[1]) if loss else 100.0, "latency_ms": float(latency[1]) if latency else None, "reason": reason}
+    return _result(probe, float(loss[1]) if loss else 100.0, float(latency[1]) if latency else None, reason)
+
+
+def probe_all(probes: list[dict], count: int) -> list[dict]:
+    """Return every probe with what came of it. A thread that has gone into a namespace is not used again."""
+    reached: list[dict] = []
+    threads = [threading.Thread(target=lambda one=one: reached.append(connect(one))) for one in probes if one["port"]]
+    for thread in threads:
+        thread.start()
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        reached += list(pool.map(lambda probe: ping(probe, count), [one for one in probes if not one["port"]]))
+    for thread in threads:
+        thread.join()
+    return sorted(reached, key=lambda one: one["name"])
 
 
 def main() -> None:
@@ -99,18 +144,20 @@ def main() -> None:
                     "address": {"type": "str", "required": True},
                     "netns": {"type": "str"},
                     "mtu": {"type": "int", "default": 1500},
+                    "port": {"type": "int"},
                 },
             },
             "count": {"type": "int", "default": 3},
         },
         supports_check_mode=True,
     )
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        reached = list(pool.map(lambda probe: ping(probe, module.params["count"]), module.params["probes"]))
+    reached = probe_all(module.params["probes"], module.params["count"])
     silent = [one for one in reached if one["latency_ms"] is None]
     if silent:
         lines = [
-            f"{one['name']}: {one['address']} does not answer packets of {one['mtu']} bytes{one['reason'] and ': ' + one['reason']}"
+            f"{one['name']}: {one['address']} does not answer "
+            + (f"on TCP port {one['port']}" if one["port"] else f"packets of {one['mtu']} bytes")
+            + (one["reason"] and ": " + one["reason"])
             for one in silent
         ]
         module.fail_json(

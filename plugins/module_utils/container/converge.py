@@ -107,9 +107,10 @@ def start(wanted: list[dict[str, Any]], here: Here, check: bool) -> Outcome:
             bring_up(wanted, found, here, outcome)
             for spec in wanted:
                 disk = found[spec["key"]]
-                if disk.container != specs.stored(spec):
+                described = specs.stored(spec) | {"id": outcome.ids[spec["key"]]}
+                if disk.container != described:
                     outcome.changes.append(f"describe {spec['key']} in its disk's metadata")
-                    store.describe(disk, specs.stored(spec))
+                    store.describe(disk, described)
     return outcome
 
 
@@ -167,9 +168,10 @@ def bring_up(wanted: list[dict[str, Any]], found: dict[str, Disk], here: Here, o
         key = spec["key"]
         if homes_exist:
             home = host.read_home(key)
-            if specs.identity(home) != specs.identity(spec) or not host.container_id(key):
+            if specs.identity(home) != specs.identity(spec) or not spec.get("id") or host.container_id(key) != spec["id"]:
                 raise CloudError(
-                    f"container {key}: its home does not have what its disk's metadata says",
+                    f"container {key}: its home has the container {host.container_id(key) or 'none'}, "
+                    f"expected {spec.get('id') or 'none'} with the settings in its disk's metadata",
                     "Was its creation interrupted? Run playbooks/containers.yml.",
                 )
         else:

@@ -8,6 +8,7 @@ Run by honeycomb-disk@NAME.service: ``python3 -m ...disk.host attach NAME``. End
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -15,10 +16,11 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster, CommandError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import NotOurs, attached, refuse_attach
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.store import Store
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
@@ -34,7 +36,10 @@ OPTIONS = {"xfs": ["nouuid", "noatime"], "ext4": ["noatime"]}
 
 @dataclass(frozen=True)
 class Record:
-    """What this host knows about a disk of its own. ``method``: kernel (rbd map) or userspace (qemu-storage-daemon, FUSE, loop)."""
+    """What this host knows about a disk of its own.
+
+    ``user``: of the host in Ceph, which reads the owner. ``method``: kernel (rbd map) or userspace (qemu-storage-daemon, FUSE, loop).
+    """
 
     tenant: str
     name: str
@@ -55,6 +60,11 @@ class Record:
     def spec(self) -> str:
         """The image as the rbd command takes it."""
         return f"{self.pool}/{self.tenant}/{self.name}"
+
+    @property
+    def tenant_user(self) -> str:
+        """The tenant's name in Ceph."""
+        return f"client.tenant.{self.tenant}"
 
     @property
     def file(self) -> Path:
@@ -114,7 +124,8 @@ def attach(record: Record) -> None:
         refuse_attach(record.key, disk.owner, record.user, record.generation)
         if mounted(record.mountpoint):
             return
-        device = _map(record)
+        with _tenant_key(cluster, record) as key:
+            device = _map(record, key)
         try:
             _format_once(record, device)
             Path(record.mountpoint).mkdir(parents=True, exist_ok=True)
@@ -127,18 +138,49 @@ def attach(record: Record) -> None:
             store.give(disk, attached(disk.owner))
 
 
-def _map(record: Record) -> str:
-    """Return the block device."""
-    if record.method == "kernel":
-        options = ["--exclusive", "--id", record.user, "--options", "ms_mode=secure"]
-        return run(["rbd", "device", "map", *options, record.spec], f"map disk {record.key}").strip()
+@contextlib.contextmanager
+def _tenant_key(cluster: Cluster, record: Record) -> Iterator[Path]:
+    """Give the tenant's key as a file while a disk is mapped: what serves its blocks can open this tenant's images and no other's."""
+    try:
+        key = cluster.command("auth get-key", entity=record.tenant_user)["key"]
+    except CommandError as error:
+        if error.code != errno.ENOENT:
+            raise
+        raise CloudError(
+            f"disk {record.key}: Ceph has no user {record.tenant_user}",
+            f"Declare the tenant {record.tenant}, then run playbooks/storage.yml.",
+        ) from error
     RUNTIME.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = RUNTIME / f"{record.key}.key"
+    path.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(key)
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _map(record: Record, key: Path) -> str:
+    """Return the block device."""
+    user = record.tenant_user.removeprefix("client.")
+    if record.method == "kernel":
+        options = ["--exclusive", "--id", user, "--keyfile", str(key), "--options", "ms_mode=secure"]
+        return run(["rbd", "device", "map", *options, record.spec], f"map disk {record.key}").strip()
     _stop_daemon(record)
     record.export.touch(mode=0o600)
-    block = f"driver=rbd,node-name=disk,pool={record.pool},namespace={record.tenant},image={record.name},user={record.user}"
+    block = f"driver=rbd,node-name=disk,pool={record.pool},namespace={record.tenant},image={record.name},user={user},key-secret=key"
     block += ",conf=/etc/ceph/ceph.conf,cache.direct=on,discard=unmap"
     export = f"type=fuse,id=disk,node-name=disk,mountpoint={record.export},writable=on,growable=off,allow-other=off"
-    command = ["qemu-storage-daemon", "--daemonize", "--pidfile", str(record.pid_file), "--blockdev", block, "--export", export]
+    command = [
+        "qemu-storage-daemon",
+        "--daemonize",
+        "--pidfile",
+        str(record.pid_file),
+        "--object",
+        f"secret,id=key,file={key},format=base64",
+    ]
+    command += ["--blockdev", block, "--export", export]
     monitor = RUNTIME / f"{record.key}.sock"
     command += ["--chardev", f"socket,id=monitor,path={monitor},server=on,wait=off", "--monitor", "chardev=monitor"]
     run(command, f"open disk {record.key}", timeout=60)

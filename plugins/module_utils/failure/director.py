@@ -8,6 +8,7 @@ import ipaddress
 import json
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -18,7 +19,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.store import Disk, Store
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.failure.plan import Health, Plan, plan
-from ansible_collections.honeycomb.cloud.plugins.module_utils.network import assignment
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network import assignment, liveness
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.client import Database
 
 # Nothing lifts a fence but playbooks/node_return.yml: an hour, Ceph's default, is shorter than a night.
@@ -125,6 +126,12 @@ class Director:
             )
         return [f"blocklist {address}" for address in missing] + [f"mark osd.{number} down" for number in osds_down]
 
+    def refuse_unfenced(self, failed: list[str]) -> None:
+        """Raise CloudError unless every address of the nodes is on the blocklist."""
+        open_addresses = [f"{name} ({address})" for name in failed for address in self.addresses[name] if not self.fenced(address)]
+        if open_addresses:
+            raise CloudError(f"{', '.join(open_addresses)} is not fenced, so nothing of it is given away", "Run step fence first.")
+
     def _block(self, address: str) -> None:
         shown = f"[{address}]" if ipaddress.ip_address(address).version == 6 else address
         self.cluster.command("osd blocklist", blocklistop="add", addr=f"{shown}:0/0", expire=EXPIRE)
@@ -227,8 +234,8 @@ class Director:
                 problems.append(f"port {port}: expected for {wanted}, found {node or 'any host'}")
         return problems
 
-    def suspects(self, timeout: float = 2) -> list[str]:
-        """Return nodes that neither answer ssh nor have an OSD that is up."""
+    def suspects(self, northbound: Callable[[], Database], southbound: Callable[[], Database], timeout: float = 2) -> list[str]:
+        """Return nodes of which ssh, Ceph and OVN agree that they are gone: no answer, no OSD that is up, no controller that works."""
         health = self.health()
 
         def silent(name: str) -> bool:
@@ -240,9 +247,12 @@ class Director:
                     continue
             return True
 
-        names = [node.name for node in self.nodes]
+        names = [node.name for node in self.nodes if not set(health.osds.get(node.name, [])) & health.up]
         quiet = Cluster.together([lambda name=name: silent(name) for name in names])
-        return [name for name, gone in zip(names, quiet, strict=True) if gone and not set(health.osds.get(name, [])) & health.up]
+        gone = [name for name, is_quiet in zip(names, quiet, strict=True) if is_quiet]
+        # A node that is fenced already was answered before; its return is another playbook's.
+        gone = [name for name in gone if not all(self.fenced(address) for address in self.addresses[name])]
+        return sorted(set(gone) & liveness.silent(northbound(), southbound(), gone, timeout)) if gone else []
 
     # The journal is in the cluster: a control machine that dies takes nothing with it.
 
@@ -250,8 +260,9 @@ class Director:
         """Return the journal of a flow, empty when there is none."""
         return self._remembered(f"journal/{flow}")
 
-    def note(self, flow: str, step: str, result: Any, began: float) -> None:
-        """Add a step to a flow's journal."""
+    def note(self, failed: list[str], step: str, result: Any, began: float) -> None:
+        """Add a step to the journal of the loss of nodes."""
+        flow = f"node-failure-{'-'.join(sorted(failed))}"
         steps = [
             *self.journal(flow).get("steps", []),
             {"step": step, "start": round(began, 3), "end": round(time.time(), 3), "result": result},

@@ -37,10 +37,13 @@ class Plan:
     osds_down: list[int] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
+    def fences(self) -> list[str]:
+        """Return what is done to the lost nodes, in words."""
+        return [f"fence {name}" for name in self.failed] + [f"mark osd.{number} down" for number in self.osds_down]
+
     def lines(self) -> list[str]:
         """Return the plan in words."""
-        texts = [f"fence {name}: blocklist its addresses, cut its power" for name in self.failed]
-        texts += [f"mark osd.{number} down" for number in self.osds_down]
+        texts = self.fences()
         texts += [f"{'go on with' if key in self.resumed else 'recover'} {key} on {node}" for key, node in sorted(self.moves.items())]
         return texts or ["nothing to do"]
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,23 +64,28 @@ class Database:
         """End the connection."""
         self.idl.close()
 
-    def wait(self, done: Any, what: str, timeout: float | None = None) -> None:
-        """Work until ``done()`` is true. Raises CloudError after the timeout (seconds)."""
-        end = time.monotonic() + (timeout or self.timeout)
+    def until(self, done: Callable[[], bool], timeout: float) -> bool:
+        """Work until ``done()`` is true, for ``timeout`` seconds at most; say whether it is."""
+        end = time.monotonic() + timeout
         while True:
             self.idl.run()
             if done():
-                return
+                return True
             left = end - time.monotonic()
             if left <= 0:
-                raise CloudError(
-                    f"{self.remote}: waited {timeout or self.timeout:g} s for {what}",
-                    "Is the database's server running, is one member its leader, and does it accept this host's certificate?",
-                )
+                return False
             poller = ovs.poller.Poller()
             self.idl.wait(poller)
             poller.timer_wait(min(int(left * 1000) + 1, 500))
             poller.block()
+
+    def wait(self, done: Callable[[], bool], what: str, timeout: float | None = None) -> None:
+        """Work until ``done()`` is true. Raises CloudError after the timeout (seconds)."""
+        if not self.until(done, timeout or self.timeout):
+            raise CloudError(
+                f"{self.remote}: waited {timeout or self.timeout:g} s for {what}",
+                "Is the database's server running, is one member its leader, and does it accept this host's certificate?",
+            )
 
     def table(self, name: str) -> Any:
         """Return the rows of a table, as the library has them."""
