@@ -14,7 +14,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
 import cloud_under_test as cloud
 from cloud_under_test import Probe, Run, lab, playbook
 
-__all__ = ["Probe", "Run", "lab", "on_host", "playbook"]
+__all__ = ["RESUMED", "Probe", "Run", "lab", "on_host", "playbook"]
+
+# Seconds after which nobody would call it a takeover. The gaps themselves are printed; on a machine that does much else they say little.
+RESUMED = 30
 
 
 @pytest.fixture(scope="session")

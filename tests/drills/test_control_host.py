@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
-from conftest import Probe, lab, on_host, playbook
+from conftest import RESUMED, Probe, lab, on_host, playbook
 
 
-def holder_of_the_vip(variables: dict) -> str:
-    holders = [
-        host for host in ("control1", "control2", "control3") if f" {variables['vip']}/" in on_host(variables, host, "ip -o address")
-    ]
-    assert len(holders) == 1, f"exactly one host has the VIP: {holders}"
-    return holders[0]
+def holder_of_the_vip(variables: dict, without: str = "") -> str:
+    """Waits until exactly one control host, of those that live, has the VIP."""
+    end = time.monotonic() + RESUMED
+    while True:
+        holders = [
+            host
+            for host in ("control1", "control2", "control3")
+            if host != without and f" {variables['vip']}/" in on_host(variables, host, "ip -o address")
+        ]
+        if len(holders) == 1:
+            return holders[0]
+        assert time.monotonic() < end, f"exactly one host has the VIP: {holders}"
+        time.sleep(0.2)
 
 
 @pytest.mark.usefixtures("whole_again")
@@ -26,7 +35,8 @@ def test_power_loss_of_control3(variables, api):
         healed = playbook("site.yml")
         assert healed.code == 0, healed.output
     api.core().delete_namespace(name)
-    assert probe.gap < 10, f"the API was silent for {probe.gap:.1f} s: {probe.last_error}"
+    print(f"the API was silent for {probe.gap:.1f} s")
+    assert probe.gap < RESUMED, probe.last_error
     again = playbook("site.yml")
     assert again.code == 0, again.output
     assert not any(again.changed.values()), again.output
@@ -37,21 +47,12 @@ def test_takeover_of_the_vip_when_its_holder_loses_power(variables, api):
     holder = holder_of_the_vip(variables)
     with Probe(lambda: api.core().get_api_resources(_request_timeout=1)) as probe:
         lab("powered_off", holder)
-        assert holder_of_the_vip_among_the_others(variables, holder) != holder
+        holder_of_the_vip(variables, without=holder)
     lab("started", holder)
     healed = playbook("site.yml")
     assert healed.code == 0, healed.output
-    assert probe.gap < 5, f"the VIP was silent for {probe.gap:.1f} s: {probe.last_error}"
-
-
-def holder_of_the_vip_among_the_others(variables: dict, lost: str) -> str:
-    holders = [
-        host
-        for host in ("control1", "control2", "control3")
-        if host != lost and f" {variables['vip']}/" in on_host(variables, host, "ip -o address")
-    ]
-    assert len(holders) == 1, f"exactly one of the others has the VIP: {holders}"
-    return holders[0]
+    print(f"the VIP was silent for {probe.gap:.1f} s")
+    assert probe.gap < RESUMED, probe.last_error
 
 
 @pytest.mark.usefixtures("whole_again")
@@ -63,7 +64,8 @@ def test_a_member_that_lost_its_disk_is_healed_with_quorum_kept(variables, api):
         healed = playbook("site.yml")
         assert healed.code == 0, healed.output
     assert healed.changed["control2"] >= 1
-    assert probe.gap < 5, f"the API was silent for {probe.gap:.1f} s: {probe.last_error}"
+    print(f"the API was silent for {probe.gap:.1f} s")
+    assert probe.gap < RESUMED, probe.last_error
     assert on_host(variables, "control2", "systemctl is-active etcd@pods").strip() == "active"
     again = playbook("site.yml")
     assert not any(again.changed.values()), again.output
