@@ -30,17 +30,18 @@ options:
         type: str
         required: true
       size_gb:
-        description: Size in GiB.
+        description: Size in GiB. Needed unless O(disks[].state=absent).
         type: int
-        required: true
       snapshots:
         description: Names of the snapshots that there shall be. Others are removed. Without the option snapshots are left alone.
         type: list
         elements: str
       state:
-        description: V(attached) to this host and mounted, V(detached) and free, or V(present) wherever it is.
+        description:
+          - V(attached) to this host and mounted, V(detached) and free, or V(present) wherever it is.
+          - V(absent) deletes a free disk and all that is on it. One with snapshots is refused unless O(disks[].snapshots) is an empty list.
         type: str
-        choices: [attached, detached, present]
+        choices: [attached, detached, present, absent]
         default: attached
       mountpoint:
         description: Where it is mounted.
@@ -87,9 +88,9 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import Clou
 DISK = {
     "tenant": {"type": "str", "required": True},
     "name": {"type": "str", "required": True},
-    "size_gb": {"type": "int", "required": True},
+    "size_gb": {"type": "int"},
     "snapshots": {"type": "list", "elements": "str"},
-    "state": {"type": "str", "choices": ["attached", "detached", "present"], "default": "attached"},
+    "state": {"type": "str", "choices": ["attached", "detached", "present", "absent"], "default": "attached"},
     "mountpoint": {"type": "path"},
     "filesystem": {"type": "str", "choices": ["xfs", "ext4"], "default": "xfs"},
     "options": {"type": "list", "elements": "str", "default": []},
@@ -98,9 +99,9 @@ DISK = {
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={"disks": {"type": "list", "elements": "dict", "required": True, "options": DISK}}, supports_check_mode=True
-    )
+    sized = [("state", state, ["size_gb"]) for state in ("attached", "detached", "present")]
+    disks = {"type": "list", "elements": "dict", "required": True, "options": DISK, "required_if": sized}
+    module = AnsibleModule(argument_spec={"disks": disks}, supports_check_mode=True)
     try:
         changes = attachment.converge(module.params["disks"], here(60), module.check_mode)
     except CloudError as error:

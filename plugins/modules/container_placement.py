@@ -114,6 +114,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+undeclared:
+  description: Containers that the cluster has and O(containers) has not, with the host that owns the disk (empty for a free disk).
+  type: dict
+  returned: success
 hosts:
   description: Host of each container, by tenant.name.
   type: dict
@@ -181,7 +185,13 @@ def perform(options: dict, check: bool) -> dict:
         if not check and hosts:
             database = assignment.connect(options["remote"], tls, options["timeout"])
             changes += assignment.assign(database, {wishes[key]["port"]: node for key, node in hosts.items()})
-        return {"hosts": hosts, "new": sorted(key for key in wishes if not (key in disks and disks[key].container)), "changes": changes}
+        undeclared = {key: disk.owner.host for key, disk in disks.items() if disk.container and key not in wishes}
+        return {
+            "undeclared": undeclared,
+            "hosts": hosts,
+            "new": sorted(key for key in wishes if not (key in disks and disks[key].container)),
+            "changes": changes,
+        }
 
 
 def main() -> None:
@@ -204,6 +214,12 @@ def main() -> None:
         result = perform(module.params, module.check_mode)
     except CloudError as error:
         module.fail_json(msg=error.message, hint=error.hint)
+    if module.params["containers"]:
+        for key, host in sorted(result["undeclared"].items()):
+            module.warn(
+                f"container {key} is not declared and {f'runs on {host}' if host else 'has its disk'}: it is left alone. "
+                f"To remove it: playbooks/container_remove.yml -e container={key}"
+            )
     diff = {"before": "", "after": "".join(f"{line}\n" for line in result["changes"])}
     module.exit_json(changed=bool(result["changes"]), diff=diff, **result)
 

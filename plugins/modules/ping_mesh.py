@@ -74,6 +74,7 @@ import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -85,7 +86,7 @@ def connect(probe: dict, patience: float = 5) -> dict:
     """Return the probe with the time that a TCP connection took; None when there was none within ``patience`` seconds."""
     if probe["netns"]:  # the thread's own from now on, and it ends with the probe
         try:
-            with open(f"/run/netns/{probe['netns']}") as handle:
+            with Path("/run/netns", probe["netns"]).open() as handle:
                 os.setns(handle.fileno(), os.CLONE_NEWNET)
         except OSError as error:
             return _result(probe, 100.0, None, str(error))

@@ -213,6 +213,8 @@ def stop(names: list[tuple[str, str]], here: Here, check: bool) -> Outcome:
             if check:
                 return
             stop_units(disk.key)
+            if disk.container:
+                host.unplug(disk.container, not here.kernel_switch, here.timeout)
             outcome.mark(disk.key, "stopped")
             users = store.watchers(disk)
             if users:

@@ -67,6 +67,11 @@ def plug(wanted: list[dict[str, Any]], userspace: bool, timeout: float, check: b
     return Switch(userspace, timeout).converge(ports, SCOPE, False, check) if ports else []
 
 
+def unplug(spec: dict[str, Any], userspace: bool, timeout: float) -> None:
+    """Take a container's port and namespace off this host."""
+    Switch(userspace, timeout).unplug([switch_port(spec)])
+
+
 def create_home(spec: dict[str, Any], archive: str, enforced: bool) -> list[str]:
     """Fill a new home, or bring an old one to its specification; return what was done. What is done is on the disk before this returns."""
     key, place = spec["key"], Path(specs.home(spec["key"]))

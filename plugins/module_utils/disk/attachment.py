@@ -24,6 +24,10 @@ def plan(wanted: dict[str, Any], owner: Owner, mounted: bool, user: str) -> list
     key = f"{wanted['tenant']}.{wanted['name']}"
     if wanted["state"] == "present":
         return []
+    if wanted["state"] == "absent":
+        if owner.phase != FREE:
+            raise CloudError(f"disk {key} is {owner.phase} at {owner.host}, expected free", "Detach it there first. Nothing was removed.")
+        return []
     if wanted["state"] == "attached":
         if not wanted["mountpoint"]:
             raise CloudError(f"disk {key}: expected a mountpoint for an attached disk, found none", "Say where it is to be mounted.")
@@ -48,18 +52,26 @@ def converge(wanted: list[dict[str, Any]], here: Any, check: bool) -> list[str]:
         todo = []
         for key, one in zip(keys, wanted, strict=True):
             disk = store.disk(one["tenant"], one["name"])
-            if disk is not None and disk.container:
+            if disk is not None and disk.container and one["state"] != "absent":
                 raise CloudError(f"disk {key} is the home of a container", "Its container's declaration is in charge of it.")
             size, snapshots = images.read(store, one["tenant"], one["name"])
-            steps = images.plan(key, size, snapshots, one["size_gb"] << 30, one["snapshots"])
+            if one["state"] == "absent":
+                steps = images.removal(key, size, snapshots, one["snapshots"])
+            else:
+                steps = images.plan(key, size, snapshots, one["size_gb"] << 30, one["snapshots"])
             verbs = plan(one, disk.owner if disk else Owner(), bool(one["mountpoint"] and host.mounted(one["mountpoint"])), here.user)
             changes += [step.text(key) for step in steps] + [f"{verb} disk {key}" for verb in verbs]
             todo.append((key, one, steps, verbs))
         if check:
             return changes
         for key, one, steps, verbs in todo:
+            if any(step.verb == "remove" for step in steps):
+                disk = store.disk(one["tenant"], one["name"])
+                if disk is not None and (users := store.watchers(disk)):
+                    raise CloudError(f"disk {key} is free and still open at {', '.join(users)}", "Who has it? rbd status. It stays.")
             images.apply(store, one["tenant"], one["name"], steps)
-            carry_out(store, key, one, verbs, here)
+            if verbs:
+                carry_out(store, key, one, verbs, here)
             if any(step.verb == "grow" for step in steps):
                 grow(key, one)
     return changes

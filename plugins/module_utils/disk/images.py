@@ -23,14 +23,14 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Step:
-    """One thing to do to an image: create, grow (both with a size in bytes), snapshot, remove snapshot (both with a name)."""
+    """One thing to do to an image: create, grow, remove (with a size in bytes), snapshot, remove snapshot (with a name)."""
 
     verb: str
     value: Any
 
     def text(self, key: str) -> str:
         """Return it in words."""
-        shown = f"{self.value / GIB:g} GiB" if self.verb in ("create", "grow") else self.value
+        shown = f"{self.value / GIB:g} GiB" if self.verb in ("create", "grow", "remove") else self.value
         return f"{self.verb} disk {key}: {shown}"
 
 
@@ -50,6 +50,18 @@ def plan(key: str, size: int | None, snapshots: set[str], wanted_size: int, want
         steps += [Step("snapshot", name) for name in wanted_snapshots if name not in snapshots]
         steps += [Step("remove snapshot", name) for name in sorted(snapshots - set(wanted_snapshots))]
     return steps
+
+
+def removal(key: str, size: int | None, snapshots: set[str], wanted_snapshots: list[str] | None) -> list[Step]:
+    """Return the steps that remove an image. Raises CloudError when it has snapshots, unless it is said that there shall be none."""
+    if size is None:
+        return []
+    if snapshots and wanted_snapshots != []:
+        raise CloudError(
+            f"disk {key} has the snapshots {', '.join(sorted(snapshots))}, which would be lost with it",
+            "Say so: snapshots: []. Nothing was removed.",
+        )
+    return [*(Step("remove snapshot", name) for name in sorted(snapshots)), Step("remove", size)]
 
 
 def read(store: Store, tenant: str, name: str) -> tuple[int | None, set[str]]:
@@ -87,6 +99,9 @@ def apply(store: Store, tenant: str, name: str, steps: list[Step]) -> None:
             continue
         handle = store.within(tenant)
         try:
+            if step.verb == "remove":
+                rbd.RBD().remove(handle, name)
+                continue
             with rbd.Image(handle, name) as image:
                 if step.verb == "grow":
                     image.resize(step.value, allow_shrink=False)

@@ -113,6 +113,12 @@ class Host:
             self._prove(ports)
         return changes
 
+    def unplug(self, ports: list[Port]) -> None:
+        """Take ports off this host; others are not looked at. Raises CloudError."""
+        self._detach({port.switch_side for port in ports})
+        for port in ports:
+            self._unplug(port.switch_side, port.name)
+
     def _surplus(self, ports: list[Port], scope: str) -> dict[str, str]:
         """Return interface -> name of ports of the scope that are plugged and not wanted."""
         bridges, _ids = self.switch.read()
