@@ -126,7 +126,8 @@ sources:
   type: dict
   returned: for O(step=locate)
 fences:
-  description: For each node since when it is fenced (seconds since the epoch, 0 when it is not) and the disks that it owns.
+  description: >-
+    For each node since when it is fenced (seconds since the epoch, 0 when it is not) and the disks that it owns, with their containers.
   type: dict
   returned: for O(step=fences)
 times:

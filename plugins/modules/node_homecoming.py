@@ -22,10 +22,9 @@ options:
     type: float
     required: true
   keep:
-    description: Disks that the cluster still gives to this host, by tenant.name.
-    type: list
-    elements: str
-    default: []
+    description: Disks that the cluster still gives to this host, by tenant.name, each with what its metadata says of the container on it.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Says what would be removed.
@@ -66,7 +65,7 @@ def main() -> None:
         argument_spec={
             "name": {"type": "str", "required": True},
             "fenced": {"type": "float", "required": True},
-            "keep": {"type": "list", "elements": "str", "default": []},
+            "keep": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )

@@ -60,6 +60,36 @@ def test_power_loss(lab: Lab) -> None:
     assert not sum(again.changed.values()), again.output
 
 
+def test_a_reboot_brings_the_containers_back_by_itself(lab: Lab) -> None:
+    """A node that is back before anybody answered its loss still owns its disks."""
+    owner = lab.owner()
+    host = owner["host"]
+    before = lab.identity(host)
+    writer = Writer(lab, elsewhere(host))
+    cloud.lab("powered_off", host)
+    cloud.lab("started", host)
+    writer.more(120)
+    print(f"rebooted: the client saw a gap of {writer.gap():.1f} s")
+    prove(lab, writer, before, owner["generation"] - 1, NODES)
+    assert lab.owner() == owner, "nobody else had it"
+    lab.healthy()
+    run = cloud.playbook("playbooks/gather.yml", "playbooks/containers.yml")
+    assert run.code == 0, run.output
+    assert not sum(run.changed.values()), run.output
+
+
+def test_a_crash_of_what_serves_the_disk(lab: Lab) -> None:
+    """The storage daemon of a disk is killed: the container goes down with its disk and comes back with it, on the same node."""
+    owner = lab.owner()
+    host = owner["host"]
+    before = lab.identity(host)
+    writer = Writer(lab, elsewhere(host))
+    lab.run(host, f"systemctl kill --signal=KILL honeycomb-disk@{DATABASE}")
+    writer.more(120)
+    print(f"storage daemon killed: the client saw a gap of {writer.gap():.1f} s")
+    prove(lab, writer, before, owner["generation"] - 1, NODES)
+
+
 def test_partition_and_healing_with_the_old_writer_alive(lab: Lab) -> None:
     """Nobody can cut the power of a node that is only unreachable. When it comes back, its writer is still there, and powerless."""
     owner = lab.owner()

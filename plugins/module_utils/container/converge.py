@@ -22,7 +22,6 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.store import Disk, Store
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 
-WANTS = Path("/etc/systemd/system/multi-user.target.wants")
 ABOUT = Path("/etc/honeycomb/container-host.json")
 PARALLEL = 8
 
@@ -176,11 +175,8 @@ def bring_up(wanted: list[dict[str, Any]], found: dict[str, Disk], here: Here, o
                 )
         else:
             outcome.changes.extend(host.create_home(spec, spec.get("archive") or "", here.enforced))
-        for unit in (host.CONTAINER_UNIT.format(key),):
-            link = WANTS / unit
-            if not link.is_symlink():
-                link.parent.mkdir(exist_ok=True)
-                link.symlink_to(f"/etc/systemd/system/{unit.partition('@')[0]}@.service")
+        if host.enable(key):
+            outcome.changes.append(f"let {key} come back at boot")
         outcome.ids[key], outcome.generations[key] = host.container_id(key), records[key].generation
 
     def run(spec: dict[str, Any]) -> None:
@@ -194,6 +190,9 @@ def bring_up(wanted: list[dict[str, Any]], found: dict[str, Disk], here: Here, o
     side_by_side((lambda spec=spec: fill(spec)) for spec in wanted)
     for _order, group in groupby(sorted(wanted, key=lambda spec: spec["order"]), key=lambda spec: spec["order"]):
         side_by_side([(lambda spec=spec: run(spec)) for spec in group])
+    # Not before: a disk that upholds its container would have started it before its home and its port were there.
+    if any(line.startswith("let ") for line in outcome.changes):
+        host.reload_units()
 
 
 def stop(names: list[tuple[str, str]], here: Here, check: bool) -> Outcome:
@@ -225,14 +224,16 @@ def stop(names: list[tuple[str, str]], here: Here, check: bool) -> Outcome:
             outcome.mark(disk.key, "released")
 
         side_by_side([(lambda tenant=tenant, name=name: down(tenant, name)) for tenant, name in names])
+    if outcome.times:
+        host.reload_units()
     return outcome
 
 
 def stop_units(key: str) -> None:
     """Stop a container and detach its disk; it does not come back at boot."""
-    (WANTS / host.CONTAINER_UNIT.format(key)).unlink(missing_ok=True)
-    host.run(["systemctl", "stop", host.CONTAINER_UNIT.format(key)], f"stop container {key}", timeout=120)
-    host.run(["systemctl", "stop", host.DISK_UNIT.format(key)], f"detach disk {key}", timeout=120)
+    host.disable(key)
+    # Together: while the disk has a job to stop, it does not uphold the container.
+    host.run(["systemctl", "stop", host.CONTAINER_UNIT.format(key), host.DISK_UNIT.format(key)], f"stop container {key}", timeout=120)
     place = specs.home(key)
     if disks.mounted(place):
         raise CloudError(f"disk {key} is still mounted at {place} after its unit was stopped", f"What uses it: fuser -vm {place}")

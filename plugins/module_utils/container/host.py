@@ -21,6 +21,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.network.port impor
 from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import run
 
 DISK_UNIT, CONTAINER_UNIT = "honeycomb-disk@{}.service", "honeycomb-container@{}.service"
+UNITS = Path("/etc/systemd/system")
 SCOPE = "containers"  # of the ports that we plug
 
 
@@ -154,6 +155,38 @@ def container_id(key: str) -> str:
     except (FileNotFoundError, ValueError):
         return ""
     return next((one["id"] for one in found if key in one.get("names", [])), "")
+
+
+def _links(key: str) -> dict[Path, str]:
+    """Return link -> unit file: the boot wants the disk, and the disk, as long as it is there, upholds the container."""
+    disk, container = DISK_UNIT.format(key), CONTAINER_UNIT.format(key)
+    return {
+        UNITS / "multi-user.target.wants" / disk: f"{UNITS}/{DISK_UNIT.format('')}",
+        UNITS / f"{disk}.upholds" / container: f"{UNITS}/{CONTAINER_UNIT.format('')}",
+    }
+
+
+def enable(key: str) -> bool:
+    """Let a container come back at boot; say whether that is new. Call ``reload_units`` when the container runs."""
+    missing = {link: unit for link, unit in _links(key).items() if not link.is_symlink()}
+    for link, unit in missing.items():
+        link.parent.mkdir(exist_ok=True)
+        link.symlink_to(unit)
+    return bool(missing)
+
+
+def disable(key: str) -> None:
+    """Let a container not come back at boot. Call ``reload_units`` when its disk is stopped."""
+    for link in _links(key):
+        link.unlink(missing_ok=True)
+    upholds = UNITS / f"{DISK_UNIT.format(key)}.upholds"
+    if upholds.exists():
+        upholds.rmdir()
+
+
+def reload_units() -> None:
+    """Let systemd read links and unit files again."""
+    run(["systemctl", "daemon-reload"], "let systemd read its units again")
 
 
 def start_disk(record: disks.Record) -> None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """A cloud disk on this host: mapped, formatted once, mounted, and only while the cluster says that it is this host's.
 
-Run by honeycomb-disk@NAME.service: ``python3 -m ...disk.host attach NAME``. Ends with REFUSED when another host owns the disk.
+Run by honeycomb-disk@NAME.service: ``python3 -m ...disk.host attach NAME``.
 """
 
 from __future__ import annotations
@@ -21,14 +21,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster, CommandError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import NotOurs, attached, refuse_attach
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import attached, refuse_attach
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.store import Store
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import run
 
 RECORDS = Path("/etc/honeycomb/disks")
 RUNTIME = Path("/run/honeycomb/disks")
-REFUSED = 3  # the unit is not started again after this
 QUIET = {"xfs": ["-q", "-K"], "ext4": ["-q", "-E", "nodiscard"]}
 # nouuid: a copy or snapshot of a disk may be mounted beside it. XFS refuses that otherwise.
 OPTIONS = {"xfs": ["nouuid", "noatime"], "ext4": ["noatime"]}
@@ -113,7 +112,7 @@ def mounted(path: str) -> str:
 
 
 def attach(record: Record) -> None:
-    """Map and mount the disk. Raises CloudError; REFUSED cases before anything is touched."""
+    """Map and mount the disk. Raises CloudError; NotOurs before anything is touched."""
     with Cluster(name=f"client.{record.user}", timeout=20) as cluster:
         store = Store(cluster, record.pool)
         disk = store.disk(record.tenant, record.name)
@@ -271,7 +270,7 @@ def main() -> int:
         {"attach": attach, "detach": detach, "discard": discard}[verb](record)
     except CloudError as error:
         print(f"{error.message}\n{error.hint}", file=sys.stderr)
-        return REFUSED if isinstance(error, NotOurs) else 1
+        return 1
     return 0
 
 

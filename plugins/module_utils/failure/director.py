@@ -137,11 +137,11 @@ class Director:
         self.cluster.command("osd blocklist", blocklistop="add", addr=f"{shown}:0/0", expire=EXPIRE)
 
     def fence_of(self, name: str) -> dict[str, Any]:
-        """Return since when a node is fenced (seconds since the epoch, 0 when it is not), and which disks the cluster gives to it."""
+        """Return since when a node is fenced (seconds since the epoch, 0 when it is not), and its disks with their containers."""
         # 2027-11-25T02:50:01.123456+0000: the end, and its length is ours.
         ends = [until for entry, until in self.blocklist().items() if entry.endswith(":0/0") and _host(entry) in self.addresses[name]]
-        since = min((datetime.fromisoformat(end).timestamp() - EXPIRE for end in ends), default=0.0)
-        return {"since": since, "owns": sorted(disk.key for disk in self.store.disks() if disk.owner.host == name)}
+        since = max((datetime.fromisoformat(end).timestamp() - EXPIRE for end in ends), default=0.0)
+        return {"since": since, "owns": {disk.key: disk.container for disk in self.store.disks() if disk.owner.host == name}}
 
     def unfence(self, name: str) -> list[str]:
         """Take a node's addresses off the blocklist; return what was done."""

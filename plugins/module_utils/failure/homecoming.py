@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.container import host, spec
-from ansible_collections.honeycomb.cloud.plugins.module_utils.container.converge import WANTS
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk import host as disks
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.plug import Host as Switch
@@ -35,13 +36,16 @@ def refuse_unless_rebooted(name: str, fenced: float, proc: Path = Path("/proc"))
         )
 
 
-def stale(keep: list[str]) -> list[str]:
+def stale(keep: Iterable[str]) -> list[str]:
     """Return the disks that this host has records of and that are not among ``keep``."""
     return sorted({path.stem for path in disks.RECORDS.glob("*.json")} - set(keep))
 
 
-def clean(name: str, keep: list[str], userspace: bool, check: bool) -> list[str]:
-    """Remove records, units and ports of disks that other hosts own; return what was done. Raises CloudError when one of them is in use."""
+def clean(name: str, keep: dict[str, dict[str, Any]], userspace: bool, check: bool) -> list[str]:
+    """Remove records, units and ports of disks that other hosts own; return what was done. Raises CloudError when one of them is in use.
+
+    ``keep``: the disks of this host -> the container on each, empty for a plain disk.
+    """
     gone = stale(keep)
     busy = [key for key in gone if disks.mounted(spec.home(key))]
     if busy:
@@ -49,13 +53,14 @@ def clean(name: str, keep: list[str], userspace: bool, check: bool) -> list[str]
     if not check:
         for key in gone:
             units = [host.CONTAINER_UNIT.format(key), host.DISK_UNIT.format(key)]
-            (WANTS / units[0]).unlink(missing_ok=True)
+            host.disable(key)
             run(["systemctl", "stop", *units], f"stop the units of {key}", timeout=120)
             run(["systemctl", "reset-failed", "--quiet", *units], f"forget the failures of {key}")
             (disks.RECORDS / f"{key}.json").unlink()
             shutil.rmtree(spec.runtime(key), ignore_errors=True)
             Path(spec.home(key)).rmdir()  # an empty mount point; with files it would raise, and should
-        kept = [host.switch_port(host.read_home(key)) for key in keep if disks.mounted(spec.home(key))]
+        host.reload_units()
+        kept = [host.switch_port(container) for container in keep.values() if container]
         gone_ports = Switch(userspace, 30).converge(kept, host.SCOPE, True, False)
         return [f"remove what is left of {key}" for key in gone] + gone_ports
     return [f"remove what is left of {key}" for key in gone]
