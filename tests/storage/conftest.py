@@ -67,8 +67,18 @@ def groups() -> dict[str, list[str]]:
 
 def storage(*arguments: str) -> drills.Run:
     """Runs the layer storage as site.yml does, behind the question what hosts can do."""
-    gathered = drills.playbook("playbooks/gather.yml", "playbooks/storage.yml", *arguments)
-    return gathered
+    return drills.playbook("playbooks/gather.yml", "playbooks/storage.yml", *arguments)
+
+
+def role(name: str, group: str, *arguments: str) -> drills.Run:
+    """Runs one role of the layer alone on the hosts of a group."""
+    return drills.playbook("tests/storage/role.yml", "-e", f"role={name}", "-e", f"group={group}", *arguments)
+
+
+def await_health() -> None:
+    """Waits as the layer does at its end: healthy, all groups active and clean, the replicas of each in different zones."""
+    result = module("control1", "ceph_health", {"timeout": 180})
+    assert not result["failed"], result
 
 
 class Secrets(dict):
