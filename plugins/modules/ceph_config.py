@@ -50,7 +50,7 @@ changes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import changes, config
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, changes, config
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 
@@ -82,8 +82,7 @@ def converge(options: dict, check: bool) -> list[changes.Change]:
 
 def main() -> None:
     """Run the module."""
-    arguments = {"options": {"type": "list", "elements": "dict", "required": True, "options": ITEM}, **changes.ARGUMENTS}
-    module = AnsibleModule(argument_spec=arguments, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=arguments.declares("options", ITEM), supports_check_mode=True)
     try:
         done = converge(module.params, module.check_mode)
     except CloudError as error:

@@ -12,9 +12,10 @@ version_added: 0.1.0
 description:
   - Makes the daemon's directory, keyring and, for a monitor, store; enables and starts its unit.
   - A monitor without a store gets one that names O(monitors). While another monitor has a store, the new one joins it.
-    A new cluster is only begun where O(bootstrap) allows it.
+    A new cluster is only begun where O(bootstrap) allows it. O(fsid), O(monitors) and O(admin_key) are needed for a monitor alone.
   - A daemon that runs with older files than O(restart_on) is restarted only with O(restart), when the cluster can bear it
     (all other monitors in the quorum, a standby manager), and is then awaited. Without O(restart) it is listed in RV(pending).
+extends_documentation_fragment: [honeycomb.cloud.ceph.daemon]
 options:
   kind:
     description: Kind of daemon.
@@ -25,11 +26,8 @@ options:
     description: Name of the daemon, the host's name.
     type: str
     required: true
-  fsid:
-    description: Identifier of the cluster. Needed for a monitor.
-    type: str
   monitors:
-    description: Address by name of every monitor. Needed for a monitor.
+    description: Address by name of every monitor.
     type: dict
     default: {}
   key:
@@ -37,46 +35,15 @@ options:
     type: str
     required: true
   admin_key:
-    description: Key of C(client.admin), with which a new cluster begins. Needed for a monitor.
+    description: Key of C(client.admin), with which a new cluster begins.
     type: str
   bootstrap:
     description: Whether a new cluster may begin, because nothing of an old one is left on any host.
     type: bool
     default: false
-  files:
-    description: Files of root's that everybody may read and the daemon reads at its start.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      path:
-        description: Absolute path.
-        type: path
-        required: true
-      content:
-        description: Whole content.
-        type: str
-      state:
-        description: Whether the file shall exist.
-        type: str
-        choices: [present, absent]
-        default: present
-  restart_on:
-    description: Other files that the daemon reads at its start.
-    type: list
-    elements: path
-    default: []
-  restart:
-    description: Restart the daemon when it is pending.
-    type: bool
-    default: false
   ready:
     description: Where a gateway must accept a connection after its start, as V(host:port).
     type: str
-  timeout:
-    description: Seconds to wait for the cluster at each step.
-    type: int
-    default: 120
 attributes:
   check_mode:
     description: Says what would be made, started or restarted.
@@ -108,7 +75,7 @@ pending:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import daemons, mon
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, daemons, mon
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.users import keyring
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
@@ -117,16 +84,12 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.service import fil
 ARGUMENTS = {
     "kind": {"type": "str", "choices": ["mon", "mgr", "rgw"], "required": True},
     "name": {"type": "str", "required": True},
-    "fsid": {"type": "str"},
     "monitors": {"type": "dict", "default": {}},
     "key": {"type": "str", "required": True, "no_log": True},
     "admin_key": {"type": "str", "no_log": True},
     "bootstrap": {"type": "bool", "default": False},
-    "files": daemons.FILES,
-    "restart_on": {"type": "list", "elements": "path", "default": []},
-    "restart": {"type": "bool", "default": False},
     "ready": {"type": "str"},
-    "timeout": {"type": "int", "default": 120},
+    **arguments.DAEMON,
 }
 
 

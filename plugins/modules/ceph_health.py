@@ -11,17 +11,14 @@ author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
   - Waits for C(HEALTH_OK), all placement groups active and clean, all monitors in the quorum, and, for O(failure_domain), the replicas of
-    every placement group in different buckets of that type. Fails with what was last seen.
+    every placement group in different buckets of that type; an empty one looks at no placement. Fails with what was last seen.
+extends_documentation_fragment: [honeycomb.cloud.ceph.placement]
 options:
   accept:
     description: Health checks (such as V(OSDMAP_FLAGS)) that do not count.
     type: list
     elements: str
     default: []
-  failure_domain:
-    description: Type of bucket of which each holds at most one replica of a placement group. Empty looks at no placement.
-    type: str
-    default: zone
   timeout:
     description: Seconds to wait.
     type: int
@@ -48,13 +45,13 @@ cluster:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import daemons, health
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, daemons, health
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 
 ARGUMENTS = {
     "accept": {"type": "list", "elements": "str", "default": []},
-    "failure_domain": {"type": "str", "default": "zone"},
+    **arguments.PLACEMENT,
     "timeout": {"type": "int", "default": 120},
 }
 

@@ -15,10 +15,9 @@ description:
   - A device that is no longer listed keeps its OSD; playbooks remove and replace OSDs.
   - An OSD that runs with older files than O(restart_on) is restarted only with O(restart), one at a time, when its data can bear it, and is
     awaited until all are active and clean again. Without O(restart) it is listed in RV(pending).
+extends_documentation_fragment: [honeycomb.cloud.ceph.daemon, honeycomb.cloud.ceph.access]
 options:
   fsid:
-    description: Identifier of the cluster.
-    type: str
     required: true
   host:
     description: Name of this host in CRUSH. New OSDs take the places of its destroyed ones.
@@ -40,44 +39,7 @@ options:
       class:
         description: Device class in CRUSH; the OSD finds it out when it is not given.
         type: str
-  user:
-    description: User with which OSDs are created and the cluster is asked.
-    type: str
-    required: true
-  key:
-    description: Its key.
-    type: str
-    required: true
-  files:
-    description: Files of root's that everybody may read and OSDs read at their start.
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      path:
-        description: Absolute path.
-        type: path
-        required: true
-      content:
-        description: Whole content.
-        type: str
-      state:
-        description: Whether the file shall exist.
-        type: str
-        choices: [present, absent]
-        default: present
-  restart_on:
-    description: Other files that OSDs read at their start.
-    type: list
-    elements: path
-    default: []
-  restart:
-    description: Restart the OSDs that are pending.
-    type: bool
-    default: false
   timeout:
-    description: Seconds to wait for the cluster at each step.
-    type: int
     default: 300
 attributes:
   check_mode:
@@ -122,13 +84,12 @@ pending:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import daemons, osd
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, daemons, osd
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.service import files
 
 ARGUMENTS = {
-    "fsid": {"type": "str", "required": True},
     "host": {"type": "str", "required": True},
     "devices": {
         "type": "list",
@@ -136,11 +97,9 @@ ARGUMENTS = {
         "required": True,
         "options": {"path": {"type": "str", "required": True}, "size": {"type": "str"}, "class": {"type": "str"}},
     },
-    "user": {"type": "str", "required": True},
-    "key": {"type": "str", "required": True, "no_log": True},
-    "files": daemons.FILES,
-    "restart_on": {"type": "list", "elements": "path", "default": []},
-    "restart": {"type": "bool", "default": False},
+    **arguments.ACCESS,
+    **arguments.DAEMON,
+    "fsid": {"type": "str", "required": True},
     "timeout": {"type": "int", "default": 300},
 }
 

@@ -15,6 +15,7 @@ description:
   - With O(step=forget), checks that again and lets the cluster forget the OSD, which must be stopped. With O(replace) its id and place
     stay for the new disk.
   - Each step may be repeated and goes on where an earlier call was interrupted.
+extends_documentation_fragment: [honeycomb.cloud.ceph.placement]
 options:
   osd:
     description: Number of the OSD.
@@ -29,10 +30,6 @@ options:
     description: Whether a new disk takes its place.
     type: bool
     default: false
-  failure_domain:
-    description: Type of bucket of which each holds at most one replica.
-    type: str
-    default: zone
   timeout:
     description: Seconds to wait for data to move.
     type: int
@@ -71,7 +68,7 @@ degraded:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import daemons, retire
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, daemons, retire
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 
@@ -79,7 +76,7 @@ ARGUMENTS = {
     "osd": {"type": "int", "required": True},
     "step": {"type": "str", "choices": ["drain", "forget"], "required": True},
     "replace": {"type": "bool", "default": False},
-    "failure_domain": {"type": "str", "default": "zone"},
+    **arguments.PLACEMENT,
     "timeout": {"type": "int", "default": 3600},
 }
 

@@ -12,18 +12,11 @@ version_added: 0.1.0
 description:
   - Removes the OSD's directory and wipes its disk, so that a new OSD can be made on it. A file that stood in for a disk is removed.
   - Refuses while the cluster still counts on the OSD, that is, unless it is destroyed or unknown there.
+extends_documentation_fragment: [honeycomb.cloud.ceph.access]
 options:
   osd:
     description: Number of the OSD.
     type: int
-    required: true
-  user:
-    description: User that may read the cluster's map.
-    type: str
-    required: true
-  key:
-    description: Its key.
-    type: str
     required: true
   wipe:
     description: Whether to wipe the disk. A disk that is gone or cannot be written is left alone.
@@ -55,14 +48,13 @@ changes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import osd
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, osd
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 
 ARGUMENTS = {
     "osd": {"type": "int", "required": True},
-    "user": {"type": "str", "required": True},
-    "key": {"type": "str", "required": True, "no_log": True},
+    **arguments.ACCESS,
     "wipe": {"type": "bool", "default": True},
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
 
-from cloud_under_test import INVENTORY, REPOSITORY, lab, templated
+from cloud_under_test import lab, module, templated
 
 __all__ = ["lab"]
 
@@ -93,18 +92,9 @@ class Module:
             "pools": self.cloud["pools"],
             "uplinks": [uplink["interface"] for uplink in self.cloud["uplinks"][host]],
         }
-        command = ["ansible", "-i", INVENTORY, host, "-m", "honeycomb.cloud.public_address", "-a", json.dumps(arguments)]
-        done = subprocess.run(
-            command + (["--check"] if check else []),
-            cwd=REPOSITORY,
-            env=os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert (done.returncode != 0) == fails, done.stdout + done.stderr
-        return json.JSONDecoder().raw_decode(done.stdout[done.stdout.index("=> {") + 3 :])[0]
+        result = module(host, "public_address", arguments, *(["--check"] if check else []))
+        assert result["failed"] == fails, result
+        return result
 
 
 def entry(number: int, name: str = "", **options: object) -> dict:

@@ -46,17 +46,31 @@ def playbook(*arguments: str) -> Run:
     return Run(process.returncode, process.stdout, changed)
 
 
-def templated(expression: str) -> object:
-    """Returns what an expression of the inventory's variables is, for the control machine."""
-    output = subprocess.run(
-        ["ansible", "-i", INVENTORY, "localhost", "-m", "ansible.builtin.debug", "-a", f"msg={{{{ {expression} }}}}"],
+def module(host: str, name: str, arguments: dict, *options: str) -> dict:
+    """Runs one module on a host with ``options`` of the command ``ansible`` and returns its result.
+
+    That of a failure has ``failed``; a host that cannot be reached is the test's failure. A short name is one of the collection's.
+    """
+    done = subprocess.run(
+        ["ansible", "-i", INVENTORY, host, "-m", name if "." in name else f"honeycomb.cloud.{name}", "-a", json.dumps(arguments), *options],
         cwd=REPOSITORY,
         env=os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        check=True,
-    ).stdout
-    return json.loads(output[output.index("{") :])["msg"]
+        timeout=300,
+        check=False,
+    )
+    start = done.stdout.find("=> {")
+    assert start >= 0, done.stdout + done.stderr
+    return json.JSONDecoder().raw_decode(done.stdout, start + 3)[0] | {"failed": done.returncode != 0}
+
+
+def templated(expression: str) -> object:
+    """Returns what an expression of the inventory's variables is, for the control machine."""
+    result = module("localhost", "ansible.builtin.debug", {"msg": f"{{{{ {expression} }}}}"})
+    assert not result["failed"], result
+    return result["msg"]
 
 
 def variables() -> dict:

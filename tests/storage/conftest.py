@@ -15,7 +15,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
 
 import cloud_under_test as drills
-from cloud_under_test import REPOSITORY
+from cloud_under_test import REPOSITORY, module
+
+__all__ = ["module"]
 
 LAB_STATE = Path(os.environ.get("HONEYCOMB_LAB_STATE", "/var/lib/honeycomb/labs/hct"))
 
@@ -63,27 +65,20 @@ def groups() -> dict[str, list[str]]:
     return {group: sorted(members(group)) for group in listing if group != "_meta"}
 
 
-def module(host: str, name: str, arguments: dict, *options: str) -> dict:
-    """Runs one module of the collection on a host and returns its result, also of a failure."""
-    output = subprocess.run(
-        ["ansible", "-i", drills.INVENTORY, host, "-m", f"honeycomb.cloud.{name}", "-a", json.dumps(arguments), *options],
-        cwd=REPOSITORY,
-        env=os.environ | {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.oneline", "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    ).stdout
-    start = output.find("=> {")
-    assert start >= 0, output
-    return json.loads(output[start + 3 :])
-
-
 def storage(*arguments: str) -> drills.Run:
     """Runs the layer storage as site.yml does, behind the question what hosts can do."""
-    gathered = drills.playbook("playbooks/gather.yml", "playbooks/storage.yml", *arguments)
-    return gathered
+    return drills.playbook("playbooks/gather.yml", "playbooks/storage.yml", *arguments)
+
+
+def role(name: str, group: str, *arguments: str) -> drills.Run:
+    """Runs one role of the layer alone on the hosts of a group."""
+    return drills.playbook("tests/storage/role.yml", "-e", f"role={name}", "-e", f"group={group}", *arguments)
+
+
+def await_health() -> None:
+    """Waits as the layer does at its end: healthy, all groups active and clean, the replicas of each in different zones."""
+    result = module("control1", "ceph_health", {"timeout": 180})
+    assert not result["failed"], result
 
 
 class Secrets(dict):

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Runs on a host outside of the cloud's services (edge1), with Debian's boto3: writes, and reads back all that was acknowledged.
 
-Standard input: this text behind one line of JSON, {endpoint, access, secret, seconds}. Prints one line of JSON.
+Standard input: this text behind one line of JSON, {endpoint, access, secret, seconds}. Writes until ``AFTER`` seconds after the first write
+behind an outage, at the latest for ``seconds``. Prints one line of JSON.
 """
 
 import hashlib
@@ -24,21 +25,24 @@ s3 = boto3.client(
     region_name="us-east-1",
     config=Config(retries={"max_attempts": 0}, read_timeout=60, connect_timeout=3, s3={"addressing_style": "path"}),
 )
+OUTAGE, AFTER = 5.0, 10.0  # seconds without an acknowledgement that are an outage; seconds of writing behind it
 bucket = f"drill-{int(time.time())}"
 s3.create_bucket(Bucket=bucket)
 s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
 acknowledged, errors, gap, last = [], [], 0.0, time.monotonic()
+end = last + options["seconds"]
 
 
 def keep(key, body, version):
-    global gap, last
+    global gap, last, end
     now = time.monotonic()
+    if gap < OUTAGE <= now - last:
+        end = min(end, now + AFTER)
     gap, last = max(gap, now - last), now
     acknowledged.append((key, hashlib.sha256(body).hexdigest(), version))
 
 
-end = time.monotonic() + options["seconds"]
 count = 0
 while time.monotonic() < end:
     count += 1
@@ -62,6 +66,7 @@ while time.monotonic() < end:
         except (BotoCoreError, ClientError) as error:
             errors.append(repr(error)[:200])
 
+gap = max(gap, time.monotonic() - last)  # an outage that did not end counts too
 lost = []
 for key, digest, version in acknowledged:
     body = s3.get_object(Bucket=bucket, Key=key, VersionId=version)["Body"].read()

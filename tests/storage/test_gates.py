@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from conftest import storage
+from conftest import await_health, role, storage
 
 
 def started(hosts, host: str, unit: str) -> str:
@@ -32,16 +32,17 @@ def test_a_monitor_is_not_restarted_while_another_is_missing(hosts):
     hosts.ask("control2", "systemctl stop ceph-mon@control2")
     hosts.ask("control1", "touch /etc/ceph/ceph.conf")
     try:
-        refused = storage("--limit", "control1", "-e", "ceph_mon_timeout=8")
+        refused = role("ceph_mon", "ceph_mon", "--limit", "control1", "-e", "ceph_mon_timeout=8")
         assert refused.code != 0, refused.output
         assert "monitors without quorum: control2" in refused.output
         assert started(hosts, "control1", "ceph-mon@control1") == before
     finally:
         hosts.ask("control2", "systemctl start ceph-mon@control2")
-    healed = storage("--limit", "control1")
+    healed = role("ceph_mon", "ceph_mon", "--limit", "control1")
     assert healed.code == 0, healed.output
     assert started(hosts, "control1", "ceph-mon@control1") != before
     assert len(hosts.ceph("quorum_status")["quorum_names"]) == 3
+    await_health()
 
 
 def test_an_osd_is_not_restarted_while_its_data_could_stop(hosts):
@@ -51,22 +52,24 @@ def test_an_osd_is_not_restarted_while_its_data_could_stop(hosts):
     hosts.ask("control1", f"ceph osd down {number['node2']}")
     hosts.ask("node1", "touch /etc/ceph/ceph.conf")
     try:
-        refused = storage("--limit", "node1", "-e", "ceph_osd_timeout=10")
+        refused = role("ceph_osd", "ceph_osd", "--limit", "node1", "-e", "ceph_osd_timeout=10")
         assert refused.code != 0, refused.output
         assert f"osd.{number['node1']} to be ok to restart" in refused.output
         assert started(hosts, "node1", f"ceph-osd@{number['node1']}") == before
     finally:
         hosts.ask("node2", f"systemctl start ceph-osd@{number['node2']}")
-    healed = storage()
+    healed = role("ceph_osd", "ceph_osd")
     assert healed.code == 0, healed.output
+    await_health()
     assert started(hosts, "node1", f"ceph-osd@{number['node1']}") != before
 
 
 def test_a_monitor_that_lost_its_store_joins_the_others_again(hosts):
     fsid = hosts.ceph("status")["fsid"]
     hosts.ask("control3", "systemctl stop ceph-mon@control3 && rm -rf /var/lib/ceph/mon/ceph-control3")
-    healed = storage()
+    healed = role("ceph_mon", "ceph_mon")  # all hosts: what each says it has decides that no new cluster begins
     assert healed.code == 0, healed.output
+    await_health()
     status = hosts.ceph("status")
     assert (status["fsid"], len(status["quorum_names"])) == (fsid, 3)
 
@@ -76,7 +79,7 @@ def test_no_second_cluster_begins_where_a_monitor_cannot_find_the_first(hosts):
         hosts.ask(host, f"systemctl stop ceph-mon@{host}")
     hosts.ask("control2", "mv /var/lib/ceph/mon/ceph-control2 /root/kept-store")
     try:
-        refused = storage("--limit", "control2")
+        refused = role("ceph_mon", "ceph_mon", "--limit", "control2")
         assert refused.code != 0, refused.output
         assert "Ceph does not answer" in refused.output
         hosts.ask("control2", "test ! -e /var/lib/ceph/mon/ceph-control2/kv_backend")
@@ -84,5 +87,4 @@ def test_no_second_cluster_begins_where_a_monitor_cannot_find_the_first(hosts):
         hosts.ask("control2", "mv /root/kept-store /var/lib/ceph/mon/ceph-control2")
         for host in ("control2", "control3"):
             hosts.ask(host, f"systemctl reset-failed ceph-mon@{host}; systemctl start ceph-mon@{host}")
-    healed = storage()
-    assert healed.code == 0, healed.output
+    await_health()

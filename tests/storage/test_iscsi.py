@@ -8,9 +8,18 @@ import json
 
 import pytest
 import yaml
-from conftest import LAB_STATE, drills
+from conftest import LAB_STATE, drills, role
 
 IQN = "iqn.2026-01.internal.lab:probe"
+
+
+def serve(*arguments: str) -> drills.Run:
+    """Brings the firewall and the targets to what is declared."""
+    firewall = drills.playbook("playbooks/gather.yml", "playbooks/hosts.yml", *arguments)
+    assert firewall.code == 0, firewall.output
+    run = role("iscsi_target", "iscsi_target", *arguments)
+    run.changed = {host: run.changed.get(host, 0) + firewall.changed.get(host, 0) for host in {*run.changed, *firewall.changed}}
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +37,7 @@ def disk(hosts):
     hosts.ask("node2", f"command -v qemu-io >/dev/null || {install}", timeout=400)
     password = yaml.safe_load((LAB_STATE / "cloud/secrets.yml").read_text())["iscsi_probe"]
     yield address, password, declared
-    again = drills.playbook(*layers, "--limit", "node1,node2")  # the disk is declared no more
+    again = serve("--limit", "node1,node2")  # the disk is declared no more
     assert again.code == 0, again.output
     assert IQN not in hosts.ask("node1", "tgtadm --op show --mode target")
     hosts.ask("control1", "rbd rm disks/iscsi-probe")
@@ -65,7 +74,7 @@ def test_a_wrong_password_and_none_are_refused(hosts, disk):
 
 def test_a_second_run_keeps_the_session(hosts, disk):
     before = hosts.ask("node1", "systemctl show --value --property=ExecMainStartTimestampMonotonic tgt")
-    run = drills.playbook("playbooks/gather.yml", "playbooks/hosts.yml", "playbooks/storage.yml", *disk[2])
+    run = serve(*disk[2])
     assert run.code == 0, run.output
     assert not any(run.changed.values()), run.output
     assert hosts.ask("node1", "systemctl show --value --property=ExecMainStartTimestampMonotonic tgt") == before

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import drills, storage
+from conftest import drills, role
 
 SECOND = "/var/lib/ceph-disks/disk1"
 TWO = json.dumps({"ceph_osd_devices": [{"path": f"/var/lib/ceph-disks/disk{n}", "size": "8G", "class": "ssd"} for n in (0, 1)]})
@@ -43,7 +43,7 @@ def test_the_only_osd_of_a_zone_is_not_removed(hosts, data):
 def test_a_disk_with_something_on_it_is_refused(hosts, data):
     hosts.ask("node2", f"echo precious > {SECOND}")
     try:
-        refused = storage("--limit", "node2", "-e", TWO)
+        refused = role("ceph_osd", "ceph_osd", "--limit", "node2", "-e", TWO)
         assert refused.code != 0
         assert f"{SECOND} is not empty" in refused.output, refused.output
         assert hosts.ask("node2", f"cat {SECOND}") == "precious\n"
@@ -52,7 +52,7 @@ def test_a_disk_with_something_on_it_is_refused(hosts, data):
 
 
 def test_an_osd_is_added_its_neighbour_replaced_and_it_is_removed_again(hosts, data):
-    added = storage("--limit", "node1", "-e", TWO)
+    added = role("ceph_osd", "ceph_osd", "--limit", "node1", "-e", TWO)
     assert added.code == 0, added.output
     before = osds_of(hosts, "node1")
     assert len(before) == 2
@@ -71,7 +71,7 @@ def test_an_osd_is_added_its_neighbour_replaced_and_it_is_removed_again(hosts, d
     assert osds_of(hosts, "node1") == {"/var/lib/ceph-disks/disk0": number}
     assert len(hosts.ceph("osd ls")) == 3
     assert data()
-    again = storage()
+    again = role("ceph_osd", "ceph_osd")
     assert again.code == 0, again.output
     assert not any(again.changed.values()), again.output
 

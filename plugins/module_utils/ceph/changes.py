@@ -19,12 +19,6 @@ except ImportError:  # every Debian host with Ceph has it; without it diffs are 
 
 Step = Callable[[Cluster], Any]
 
-ARGUMENTS = {
-    "owner": {"type": "str", "default": "site"},
-    "prune": {"type": "bool", "default": False},
-    "timeout": {"type": "int", "default": 60},
-}
-
 
 @dataclass
 class Change:

@@ -57,18 +57,6 @@ def own_files(wanted: list[dict]) -> list[files.Item]:
     ]
 
 
-FILES = {
-    "type": "list",
-    "elements": "dict",
-    "default": [],
-    "options": {
-        "path": {"type": "path", "required": True},
-        "content": {"type": "str"},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    },
-}
-
-
 def plan(names: list[str], restart_on: list[str], check: bool) -> units.UnitPlan:
     """Return what is to be done to units that all read the same files at their start."""
     wanted = [{"name": name, "state": "started", "enabled": True, "restart_on": restart_on, "reload_on": []} for name in names]

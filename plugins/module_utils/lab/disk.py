@@ -116,6 +116,9 @@ def loop_devices(host_dir: Path) -> list[str]:
         places += [(inside, host_dir / "disk" / "data" / name), ("/", host_dir / "disk" / "data" / name)]
     found = []
     for device in listed.get("loopdevices", []):
+        # One whose backing file does not answer any more (served by a program that died, for any lab) has no identity.
+        if device["back-ino"] is None or device["back-maj:min"] is None:
+            continue
         path = device.get("back-file") or "/"
         identity = (int(device["back-ino"]), device["back-maj:min"].strip())
         if any(identity == _identity(place / path.removeprefix(prefix).lstrip("/")) for prefix, place in places):
