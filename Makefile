@@ -8,6 +8,8 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+# By default molecule remembers in the home directory, by the checkout's name alone, that a lab was created, even when it is long gone.
+export MOLECULE_EPHEMERAL_DIRECTORY := $(CURDIR)/.cache/molecule
 # Extra arguments for ansible-playbook, for example: make cloud ARGS='--check --diff'
 ARGS ?=
 HOST ?= control1
@@ -47,7 +49,6 @@ verify: setup ## Prove the running cloud from a user's view
 
 .PHONY: drill
 drill: setup ## Cut the power of a node that carries a database, recover it elsewhere, show the timeline (NODE=node2), take the node back
-	ansible-playbook playbooks/gather.yml playbooks/containers.yml
 	ansible-playbook playbooks/lab.yml -e lab_state=powered_off -e '{"lab_hosts": ["$(NODE)"]}'
 	ansible-playbook playbooks/node_failure.yml -e failed_node=$(NODE)
 	ansible-playbook playbooks/lab.yml -e lab_state=started -e '{"lab_hosts": ["$(NODE)"]}'
@@ -96,6 +97,7 @@ lab-test: setup ## Test the lab itself: boot, power loss, partition, snapshot, r
 
 .PHONY: scenarios
 scenarios: setup ## Run the Molecule scenarios on freshly created lab hosts
+	rm -rf $(MOLECULE_EPHEMERAL_DIRECTORY)
 	tests/tools/timed "molecule" molecule test --all
 
 .PHONY: bench

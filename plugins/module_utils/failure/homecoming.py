@@ -41,6 +41,17 @@ def stale(keep: Iterable[str]) -> list[str]:
     return sorted({path.stem for path in disks.RECORDS.glob("*.json")} - set(keep))
 
 
+def remove_mount_point(key: str, place: Path) -> None:
+    """Remove the mount point of a disk. Raises CloudError when there is a volume's file in it.
+
+    When the disk was lost under a running container, podman's own clean-up came too late and left its empty database there.
+    """
+    files = [path for path in (place / "volumes").rglob("*") if not path.is_dir()]
+    if files:
+        raise CloudError(f"{files[0]} was written while disk {key} was not mounted", "Look at it, move it away, run this again.")
+    shutil.rmtree(place)
+
+
 def clean(name: str, keep: dict[str, dict[str, Any]], userspace: bool, check: bool) -> list[str]:
     """Remove records, units and ports of disks that other hosts own; return what was done. Raises CloudError when one of them is in use.
 
@@ -58,7 +69,7 @@ def clean(name: str, keep: dict[str, dict[str, Any]], userspace: bool, check: bo
             run(["systemctl", "reset-failed", "--quiet", *units], f"forget the failures of {key}")
             (disks.RECORDS / f"{key}.json").unlink()
             shutil.rmtree(spec.runtime(key), ignore_errors=True)
-            Path(spec.home(key)).rmdir()  # an empty mount point; with files it would raise, and should
+            remove_mount_point(key, Path(spec.home(key)))
         host.reload_units()
         kept = [host.switch_port(container) for container in keep.values() if container]
         gone_ports = Switch(userspace, 30).converge(kept, host.SCOPE, True, False)
