@@ -60,6 +60,7 @@ def nodes(names: list, groups: Mapping, hostvars: Mapping) -> list[dict]:
             "zone": next(
                 (group.removeprefix("zone_") for group, members in groups.items() if group.startswith("zone_") and name in members), ""
             ),
+            "fenced_by_power": (hostvars[name].get("cloud_fencing") or {}).get("method", "none") != "none",
             "memory_mb": int(hostvars[name].get("cloud_container_memory_mb") or 0),
             "addresses": sorted(
                 {hostvars[name][option] for option in ("cloud_address", "cloud_storage_address") if hostvars[name].get(option)}
@@ -117,6 +118,7 @@ class FilterModule:
             "container_names": names,
             "container_nodes": nodes,
             "container_ports": declaration.with_ports,
+            "container_public_addresses": declaration.public_addresses,
             "container_report": report,
             "container_timeline": timeline,
             "container_secrets": wanted_secrets,

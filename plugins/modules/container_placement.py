@@ -70,6 +70,10 @@ options:
         description: Memory for containers in MiB, V(0) without a limit.
         type: int
         default: 0
+      fenced_by_power:
+        description: Whether its power can be cut. Not read here.
+        type: bool
+        default: true
       addresses:
         description: Every address by which the node reaches Ceph.
         type: list
@@ -147,6 +151,7 @@ NODE = {
     "name": {"type": "str", "required": True},
     "zone": {"type": "str", "default": ""},
     "memory_mb": {"type": "int", "default": 0},
+    "fenced_by_power": {"type": "bool", "default": True},
     "addresses": {"type": "list", "elements": "str", "required": True},
 }
 WISH = {

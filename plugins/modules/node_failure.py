@@ -52,6 +52,10 @@ options:
         description: Memory for containers in MiB, V(0) without a limit.
         type: int
         default: 0
+      fenced_by_power:
+        description: Whether its power can be cut. If not, a container on it that has a public address cannot be recovered elsewhere.
+        type: bool
+        default: true
       addresses:
         description: Every address by which the node reaches Ceph.
         type: list
@@ -154,13 +158,14 @@ NODE = {
     "name": {"type": "str", "required": True},
     "zone": {"type": "str", "default": ""},
     "memory_mb": {"type": "int", "default": 0},
+    "fenced_by_power": {"type": "bool", "default": True},
     "addresses": {"type": "list", "elements": "str", "required": True},
 }
 
 
 def perform(options: dict, check: bool) -> dict:
     """Do one step. Raises CloudError."""
-    nodes = [Node(one["name"], one["zone"], one["memory_mb"]) for one in options["nodes"]]
+    nodes = [Node(one["name"], one["zone"], one["memory_mb"], one["fenced_by_power"]) for one in options["nodes"]]
     with Cluster(timeout=options["timeout"]) as cluster:
         director = Director(cluster, options["pool"], nodes, {one["name"]: one["addresses"] for one in options["nodes"]})
         # A step that needs none of it does not connect to OVN.

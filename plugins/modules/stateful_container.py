@@ -93,6 +93,13 @@ options:
       port:
         description: Port in the tenant's network, as M(honeycomb.cloud.ovn_port) takes it. Needed for O(state=started).
         type: dict
+      public:
+        description:
+          - Public addresses of the container, which M(honeycomb.cloud.public_address) connects. Kept with the disk, so that a lost node
+            that may go on announcing them is noticed.
+        type: list
+        elements: str
+        default: []
       ready_port:
         description: TCP port on which the container must answer before it counts as serving.
         type: int
@@ -194,6 +201,7 @@ CONTAINER = {
     "memory_mb": {"type": "int", "default": 0},
     "cpus": {"type": "float", "default": 0},
     "port": {"type": "dict"},
+    "public": {"type": "list", "elements": "str", "default": []},
     "ready_port": {"type": "int"},
     "order": {"type": "int", "default": 50},
     "zone": {"type": "str", "default": ""},

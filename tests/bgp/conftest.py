@@ -70,7 +70,8 @@ def until(what: str, ask: Callable[[], object], timeout: float = 30.0) -> object
 def cloud() -> dict:
     """What the tests need of the inventory: uplinks by host, pools."""
     names = ", ".join(f"'{name}': hostvars['{name}'].frr_uplinks" for name in (*NODES, "edge1"))
-    found = templated("{'uplinks': {" + names + "}, 'pools': cloud_public_pools, 'state': lab_state_dir, 'secrets': cloud_state_dir}")
+    names = f"'uplinks': {{{names}}}, 'pools': cloud_public_pools, 'state': lab_state_dir, 'secrets': cloud_state_dir"
+    found = templated(f"{{{names}, 'declared': tenants | honeycomb.cloud.container_public_addresses}}")
     assert isinstance(found, dict)
     return found
 
@@ -81,14 +82,14 @@ def shell(cloud: dict) -> Shell:
 
 
 class Module:
-    """Calls module public_address on a host, as a playbook does."""
+    """Calls module public_address on a host, as a playbook does. What the inventory declares stays."""
 
     def __init__(self, cloud: dict):
         self.cloud = cloud
 
     def __call__(self, host: str, *addresses: dict, check: bool = False, fails: bool = False) -> dict:
         arguments = {
-            "addresses": list(addresses),
+            "addresses": [*self.cloud["declared"], *addresses],
             "pools": self.cloud["pools"],
             "uplinks": [uplink["interface"] for uplink in self.cloud["uplinks"][host]],
         }

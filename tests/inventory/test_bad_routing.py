@@ -20,6 +20,13 @@ def public(*entries: dict, **variables: object) -> dict:
     return {"variables": {"cloud_public_addresses": list(entries), **variables}}
 
 
+def container(address: str, **variables: object) -> dict:
+    """A tenant with a container that has a public address."""
+    database = {"name": "db", "image": "localhost/db:1", "network": "front", "addresses": ["10.0.0.21"], "disk_gb": 1}
+    tenant = {"name": "mine", "networks": [{"name": "front", "subnets": ["10.0.0.0/24"]}]}
+    return {"variables": {"tenants": [{**tenant, "containers": [{**database, "public": {"addresses": [address]}}]}], **variables}}
+
+
 CASES = {
     "overlapping pools": (
         {"variables": {"cloud_public_pools": ["203.0.113.0/24", "203.0.113.128/25"], "cloud_public_addresses": []}},
@@ -59,6 +66,19 @@ CASES = {
     "an address on a host that announces nothing": (
         public({**SHOP, "hosts": ["control1.example.net"]}),
         "cloud_public_addresses.shop (zz_test.yml): expected hosts of group bgp, found control1.example.net, which announces nothing",
+    ),
+    "a container with an address of somebody else": (
+        container("198.51.100.99"),
+        "tenants (zz_test.yml): mine-db: 198.51.100.99 is in none of the public pools 203.0.113.0/24, 2001:db8:113::/64",
+    ),
+    "a container with an address that is taken": (
+        container("203.0.113.10", cloud_public_addresses=[SHOP]),
+        "tenants (zz_test.yml): mine-db: address 203.0.113.10 is taken by shop",
+    ),
+    "a container that may come to a host which announces nothing": (
+        {**container("203.0.113.11"), "hosts": {"container_host": {"hosts": {"control1.example.net": None}}}},
+        "tenants (zz_test.yml): mine-db: expected every host of group container_host in group bgp, found control1.example.net, which would "
+        "announce nothing",
     ),
     "an address on an unknown host": (
         public({**SHOP, "hosts": ["node4.example.net"]}),

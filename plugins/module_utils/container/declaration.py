@@ -10,6 +10,12 @@ from typing import Any
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network import declaration
 
+# Addresses of the world, in kbit/s as in cloud_public_addresses.
+PUBLIC = {
+    "addresses": {"type": "list", "elements": "str", "required": True},
+    "rate_in": {"type": "int", "default": 0},
+    "rate_out": {"type": "int", "default": 0},
+}
 # The part of a tenant that this layer reads.
 CONTAINER = {
     "name": {"type": "str", "required": True},
@@ -19,6 +25,7 @@ CONTAINER = {
     "mac": {"type": "str"},
     "groups": {"type": "list", "elements": "str", "default": []},
     "bandwidth": declaration.BANDWIDTH,
+    "public": {"type": "dict", "options": PUBLIC},
     "disk_gb": {"type": "int", "required": True},
     "filesystem": {"type": "str", "choices": ["xfs", "ext4"], "default": "xfs"},
     "command": {"type": "list", "elements": "str", "default": []},
@@ -66,6 +73,20 @@ def with_ports(tenants: Iterable[Mapping[str, Any]]) -> list[dict]:
     return result
 
 
+def public_addresses(tenants: Iterable[Mapping[str, Any]]) -> list[dict]:
+    """Return the public addresses of containers as module public_address takes them. They are connected where the container is."""
+    return [
+        {
+            "name": f"{tenant['name']}-{one['name']}",
+            "netns": declaration.port_id(tenant["name"], one["network"], one["name"]),
+            **one["public"],
+        }
+        for tenant in tenants
+        for one in tenant.get("containers", [])
+        if one.get("public")
+    ]
+
+
 def specs(tenants: Iterable[Mapping[str, Any]], limits: declaration.Limits) -> list[dict]:
     """Return every declared container as the module stateful_container takes it, without host, archive and values of secrets."""
     found = []
@@ -74,19 +95,22 @@ def specs(tenants: Iterable[Mapping[str, Any]], limits: declaration.Limits) -> l
         for one in tenant.get("containers", []):
             network = next(network for network in tenant["networks"] if network["name"] == one["network"])
             subnets = [ipaddress.ip_network(text) for text in network["subnets"]]
+            # Its default route is the way to the world; with a second one, answers would leave by the wrong side.
+            public = (one.get("public") or {}).get("addresses", [])
             homes = [(text, next(subnet for subnet in subnets if ipaddress.ip_address(text) in subnet)) for text in one["addresses"]]
+            gateways = [str(declaration.gateway(subnet)) for _text, subnet in homes] if network["name"] in routed and not public else []
             port = {
                 "name": declaration.port_id(tenant["name"], network["name"], one["name"]),
                 "mac": declaration.port_mac(tenant["name"], network["name"], one),
                 "addresses": [f"{ipaddress.ip_address(text)}/{subnet.prefixlen}" for text, subnet in homes],
-                "gateways": [str(declaration.gateway(subnet)) for _text, subnet in homes] if network["name"] in routed else [],
+                "gateways": gateways,
                 "mtu": declaration.network_mtu(network, limits),
                 **declaration.bandwidth(network, one),
             }
             taken = {
                 name: value
                 for name, value in one.items()
-                if name not in ("network", "addresses", "mac", "groups", "bandwidth", "node", "secrets")
+                if name not in ("network", "addresses", "mac", "groups", "bandwidth", "node", "secrets", "public")
             }
-            found.append({**taken, "tenant": tenant["name"], "port": port})
+            found.append({**taken, "tenant": tenant["name"], "port": port, "public": public})
     return found

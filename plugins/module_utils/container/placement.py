@@ -10,11 +10,15 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Node:
-    """A host that can carry containers. ``memory_mb`` is what all containers together may ask for; 0 for no limit."""
+    """A host that can carry containers.
+
+    ``memory_mb`` is what all containers together may ask for; 0 for no limit. ``fenced_by_power``: its power can be cut.
+    """
 
     name: str
     zone: str = ""
     memory_mb: int = 0
+    fenced_by_power: bool = True
 
 
 def room(node: Node, carried: list[dict[str, Any]]) -> float:

@@ -8,6 +8,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.honeycomb.cloud.plugins.module_utils.container import declaration
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.rules import Finding, did_you_mean
 from ansible_collections.honeycomb.cloud.plugins.module_utils.public_address import model
 
@@ -23,6 +24,7 @@ def check_routing(values: Mapping[str, Mapping[str, Any]], groups: Mapping[str, 
     findings = _check_numbers(first, lines, bool(speakers))
     findings += check_pools(pools, _networks(values, lab))
     findings += check_addresses(first.get("cloud_public_addresses") or [], pools, list(values), speakers)
+    findings += check_containers(first, pools, groups.get("container_host", []), speakers)
     for host in [*speakers, *groups.get("edge", [])]:
         if host in values:
             uplinks = values[host].get("frr_uplinks") or []
@@ -111,6 +113,24 @@ def check_addresses(entries: Any, pools: Any, hosts: Sequence[str], speakers: Se
     _, problems = model.check({"addresses": whole, "pools": known, "uplinks": [], "table": 0})
     findings += [Finding("cloud_public_addresses", problem) for problem in problems]
     return findings
+
+
+def check_containers(first: Mapping[str, Any], pools: Any, carriers: Sequence[str], speakers: Sequence[str]) -> list[Finding]:
+    """Public addresses of containers follow the same rules, and every host that may carry such a container can announce them."""
+    try:
+        entries = declaration.public_addresses(first.get("tenants") or [])
+    except (AttributeError, KeyError, TypeError):
+        return []  # reported as a wrong type
+    findings = []
+    silent = [host for host in carriers if host not in speakers]
+    if entries and silent:
+        problem = f"expected every host of group container_host in group bgp, found {', '.join(silent)}, which would announce nothing"
+        findings += [Finding("tenants", f"{entry['name']}: {problem}") for entry in entries]
+    declared = first.get("cloud_public_addresses") or []
+    others = [entry for entry in declared if isinstance(entry, Mapping)] if isinstance(declared, list) else []
+    known = set(check_addresses(others, pools, speakers, speakers))
+    new = [finding for finding in check_addresses([*others, *entries], pools, speakers, speakers) if finding not in known]
+    return findings + [Finding("tenants", finding.problem) for finding in new]
 
 
 def _is_network(value: Any) -> bool:

@@ -37,6 +37,16 @@ def test_what_lived_on_the_lost_node_moves_and_nothing_else():
     assert "recover red.db on node3" in found.lines()
 
 
+def test_a_public_address_on_a_node_whose_power_cannot_be_cut():
+    nodes = [Node("node1", "a"), Node("node2", "b", fenced_by_power=False), Node("node3", "c")]
+    public = disk("red.web", "node2", public=["203.0.113.9"])
+    found = plan([public, disk("red.db", "node2")], ["node2"], nodes, health())
+    assert found.problems == [
+        "red.web has the public address 203.0.113.9, which node2 may go on announcing: its power cannot be cut (cloud_fencing)"
+    ]
+    assert plan([public], ["node2"], NODES, health()).problems == []
+
+
 def test_a_plain_disk_and_a_stopped_container_stay():
     plain = Disk("red", "data", "1", Owner("node2", 1, ATTACHED, ""))
     assert plan([plain, disk("red.off", "", FREE, "node1")], ["node2"], NODES, health()).moves == {}

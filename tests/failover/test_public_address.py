@@ -1,0 +1,65 @@
+"""The public address of a container is where the container is, and at no second place."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import cloud_under_test as cloud
+from conftest import Lab, elsewhere
+
+CONTAINER, NETNS = "blue.db", "blue.front.db"
+PUBLIC = ("203.0.113.21", "2001:db8:113::21")
+UPSTREAM = "edge1"
+
+
+def announcers(lab: Lab, address: str) -> set[str]:
+    """The hosts by which the router upstream reaches an address, named by the last part of their addresses' digits."""
+    family = "-6" if ":" in address else "-4"
+    routes = json.loads(lab.run(UPSTREAM, f"ip -json {family} route show {address} proto bgp"))
+    hops = [hop for route in routes for hop in route.get("nexthops", [route])]
+    return {f"{hop['dev']} {hop.get('gateway') or hop['via']['host']}" for hop in hops}
+
+
+def reach(lab: Lab, address: str, timeout: float = 30) -> float:
+    """Wait until the router upstream gets an answer from the address; return the seconds."""
+    began = time.monotonic()
+    while "1 received" not in lab.run(UPSTREAM, f"ping -n -c1 -W1 {address} || true"):
+        assert time.monotonic() - began < timeout, f"{address} did not answer within {timeout} s"
+    return time.monotonic() - began
+
+
+def test_it_is_announced_by_the_host_that_has_the_container(lab: Lab) -> None:
+    host = lab.owner(CONTAINER)["host"]
+    for address in PUBLIC:
+        reach(lab, address)
+        assert len(announcers(lab, address)) == 2, "both lines of one host"
+    for other in {"node1", "node2", "node3"} - {host}:
+        assert "pub-blue-db" not in lab.run(other, "ip -brief link"), f"{other} has no part in it"
+    default = lab.run(host, f"ip -netns {NETNS} route show default")
+    assert default.count("default") == 1, default
+    assert "dev pub0" in default, default
+    limit = json.loads(lab.run(host, "tc -json qdisc show dev pub-blue-db root"))[0]
+    assert limit["options"]["rate"] * 8 == 50_000_000, limit
+
+
+def test_it_moves_with_the_container(lab: Lab) -> None:
+    source = lab.owner(CONTAINER)["host"]
+    before = announcers(lab, PUBLIC[0])
+    run = cloud.playbook("playbooks/container_move.yml", "-e", f"container={CONTAINER}", "-e", f"to={elsewhere(source)}")
+    assert run.code == 0, run.output
+    for address in PUBLIC:
+        print(f"{address}: answers {reach(lab, address):.1f} s after the move was over")
+    after = announcers(lab, PUBLIC[0])
+    assert len(after) == 2, after
+    assert not after & before, "the old host announces it no longer"
+
+
+def test_the_loss_of_a_node_whose_power_cannot_be_cut_is_refused(lab: Lab) -> None:
+    """It might go on announcing the address, and then two containers would answer to the world."""
+    host = lab.owner(CONTAINER)["host"]
+    method = '{"cloud_fencing": {"method": "none"}}'
+    run = cloud.playbook("playbooks/node_failure.yml", "-e", f"failed_node={host}", "-e", method)
+    assert run.code != 0, run.output
+    assert f"{CONTAINER} has the public address {', '.join(PUBLIC)}" in run.output.replace("\n", " "), run.output
+    assert lab.run("control1", "ceph osd dump --format json").count(":0/0") == 0, "nobody is fenced by a run that is refused"
