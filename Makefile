@@ -109,6 +109,10 @@ bench: setup ## Measure the roll-out against the usual way, side by side
 bench-storage: setup ## Measure storage on the running lab: lists against single calls, the SSD profile
 	python tests/benchmarks/storage.py
 
+.PHONY: bench-failover
+bench-failover: setup ## Measure on the running lab how long the loss of a node with 1, 5 and 10 databases takes
+	python tests/benchmarks/failover.py
+
 .PHONY: docs
 docs: setup ## Build the reference of modules, roles and plugins as HTML into .cache/docs
 	tests/tools/build-docs .cache/docs
