@@ -105,6 +105,17 @@ class Lab:
             time.sleep(1)
         raise AssertionError(f"Ceph did not heal within {timeout} s: {self.run(DIRECTOR, 'ceph status')}")
 
+    def noticed(self, host: str, timeout: float = 90) -> None:
+        """Wait until Ceph itself has noticed that a host's OSD is gone."""
+        end = time.monotonic() + timeout
+        while True:
+            tree = json.loads(self.run(DIRECTOR, "ceph osd tree --format json"))["nodes"]
+            (own,) = (node for node in tree if node["name"] == host)
+            if all(node["status"] == "down" for node in tree if node["id"] in own["children"]):
+                return
+            assert time.monotonic() < end, f"Ceph did not notice within {timeout} s"
+            time.sleep(1)
+
 
 class Writer:
     """Commits rows from within the tenant's network. What was acknowledged is noted here, outside of every host that can be lost."""

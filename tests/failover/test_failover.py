@@ -172,10 +172,14 @@ def test_two_nodes_in_a_row(lab: Lab) -> None:
     refused = failure(first, others[0], arguments=("--check",))
     assert refused.code != 0
     assert "1 zones" in refused.output
+    nobody = failure("auto")
+    assert nobody.code == 0, nobody.output
+    assert "no node is lost" in nobody.output
     before = lab.identity(first)
     writer = Writer(lab, others[0])
     cloud.lab("powered_off", first)
-    run = failure(first)
+    lab.noticed(first)
+    run = failure("auto")  # nobody says which
     assert run.code == 0, run.output
     second = prove(lab, writer, before, owner["generation"], others)
     cloud.lab("started", first)
