@@ -11,6 +11,7 @@ from conftest import DIRECTOR, Lab
 
 PLACE = "/srv/archive"
 ARCHIVE = {"tenant": "red", "name": "archive", "mountpoint": PLACE}
+OWNER = "rbd image-meta get disks/red/archive honeycomb.owner"
 
 
 def disk(host: str, fails: bool = False, **options: object) -> dict:
@@ -23,12 +24,9 @@ def disk(host: str, fails: bool = False, **options: object) -> dict:
 @pytest.fixture
 def archive(lab: Lab) -> Iterator[None]:
     yield
-    for host in ("node1", "node3"):
-        if (
-            json.loads(lab.run(DIRECTOR, "rbd image-meta get disks/red/archive honeycomb.owner 2>/dev/null || echo '{}'")).get("host")
-            == host
-        ):
-            disk(host, state="detached", size_gb=2)
+    owner = json.loads(lab.run(DIRECTOR, f"{OWNER} 2>/dev/null || echo '{{}}'"))
+    if owner.get("host"):
+        disk(owner["host"], state="detached", size_gb=2)
     disk("node1", state="absent", snapshots=[])
 
 
@@ -52,7 +50,7 @@ def test_the_life_of_a_disk(lab: Lab, archive: None) -> None:
     assert "file" not in lab.run("node1", f"ls {PLACE}")
     disk("node3", size_gb=2)
     assert lab.run("node3", f"cat {PLACE}/file") == "kept\n"
-    assert json.loads(lab.run(DIRECTOR, "rbd image-meta get disks/red/archive honeycomb.owner"))["generation"] == 2
+    assert json.loads(lab.run(DIRECTOR, OWNER))["generation"] == 2
     disk("node3", state="detached", size_gb=2)
 
     assert "snapshots before" in disk("node3", fails=True, state="absent")["msg"]
@@ -65,7 +63,7 @@ def test_a_disk_that_was_given_away_does_not_come_back_at_boot(lab: Lab, archive
     """The host's unit is there, its record is there, and the cluster says another generation."""
     disk("node1", size_gb=1)
     lab.run("node1", "systemctl stop honeycomb-disk@red.archive")
-    owner = json.loads(lab.run(DIRECTOR, "rbd image-meta get disks/red/archive honeycomb.owner"))
+    owner = json.loads(lab.run(DIRECTOR, OWNER))
     elsewhere = json.dumps({**owner, "generation": owner["generation"] + 1}, sort_keys=True)
     lab.run(DIRECTOR, f"rbd image-meta set disks/red/archive honeycomb.owner '{elsewhere}'")
     try:
