@@ -44,6 +44,31 @@ def _unescape(text: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
+def fuse_connections(pids: list[int]) -> set[int]:
+    """Numbers of the FUSE connections behind what processes see mounted: the minor number of a mount's device is its connection's."""
+    found = set()
+    for pid in pids:
+        with contextlib.suppress(OSError):  # it may have ended
+            for line in Path("/proc", str(pid), "mountinfo").read_text(encoding="utf-8").splitlines():
+                fields = line.split(" ")
+                if fields[fields.index("-") + 1] == "fuse":
+                    found.add(int(fields[2].partition(":")[2]))
+    return found
+
+
+def abort_fuse(connections: set[int]) -> None:
+    """Fails what waits for FUSE servers that are dead or dying.
+
+    A server that is the last process to leave its mount namespace unmounts, while it exits, the very file system that it served, and waits
+    for itself for ever.
+    """
+    if not connections:
+        return
+    place = "/sys/fs/fuse/connections"
+    script = f"mount -t fusectl none {place} && for n in $*; do [ ! -e {place}/$n/abort ] || echo 1 >{place}/$n/abort; done"
+    run(["unshare", "--mount", "sh", "-c", script, "sh", *map(str, sorted(connections))], "abort FUSE connections of dead hosts")
+
+
 @functools.cache
 def hierarchies() -> list[Path]:
     """Where cgroups are made: the cgroup2 mount first, then systemd's own version 1 hierarchy on machines that have it as well.

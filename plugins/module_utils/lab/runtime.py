@@ -25,7 +25,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.image import I
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.machine import RUN_DIR, Register
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.package_cache import PackageCache
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.plan import HostFacts, LabFacts, Plan
-from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.processes import Cgroup, run, wait_empty
+from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.processes import Cgroup, abort_fuse, fuse_connections, run, wait_empty
 
 #: Where systemd-nspawn keeps things by machine name; a killed nspawn leaves them behind.
 NSPAWN_LEFTOVERS = ("/run/systemd/nspawn/propagate", "/run/systemd/nspawn/unix-export")
@@ -256,8 +256,11 @@ class Runtime:
     @staticmethod
     def _kill(cgroups: list[Cgroup]) -> None:
         """No goodbye: what is in the cgroups is dead when this returns, and the cgroups are gone."""
+        # The first process stands for a host: it sees all its mounts.
+        served = fuse_connections([pid for cgroup in cgroups for pid in ([init] if (init := cgroup.init()) else cgroup.processes())])
         for cgroup in cgroups:
             cgroup.kill()
+        abort_fuse(served)
         if alive := wait_empty(cgroups, 20):
             stuck = {cgroup.path: cgroup.processes() for cgroup in alive}
             raise CloudError(
