@@ -257,7 +257,8 @@ class Runtime:
     def _kill(cgroups: list[Cgroup]) -> None:
         """No goodbye: what is in the cgroups is dead when this returns, and the cgroups are gone."""
         # The first process stands for a host: it sees all its mounts.
-        served = fuse_connections([pid for cgroup in cgroups for pid in ([init] if (init := cgroup.init()) else cgroup.processes())])
+        first = {cgroup: cgroup.init() for cgroup in cgroups}
+        served = fuse_connections([pid for cgroup, init in first.items() for pid in ([init] if init else cgroup.processes())])
         for cgroup in cgroups:
             cgroup.kill()
         abort_fuse(served)
