@@ -15,12 +15,12 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
 
+import upstream
 from cloud_under_test import lab, module, templated
 
 __all__ = ["lab"]
 
 NODES = ("node1", "node2", "node3")
-CLIENT = ("198.51.100.2", "2001:db8:51::2")  # the client upstream, in the namespace "world" of edge1
 AGENTS = Path(__file__).with_name("agents.py")
 PACKAGES = {"iperf3": "iperf3", "python3-scapy": "/usr/lib/python3/dist-packages/scapy"}
 
@@ -116,16 +116,9 @@ def world(shell: Shell) -> Iterator[None]:
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(prepare, (*NODES, "edge1")))
-    shell(
-        "edge1",
-        "ip netns del world 2>/dev/null; ip netns add world && ip link add world0 type veth peer name eth0 netns world && "
-        "ip addr add 198.51.100.1/24 dev world0 && ip addr add 2001:db8:51::1/64 dev world0 nodad && ip link set world0 up && "
-        "ip -n world link set lo up && ip -n world link set eth0 up && "
-        f"ip -n world addr add {CLIENT[0]}/24 dev eth0 && ip -n world addr add {CLIENT[1]}/64 dev eth0 nodad && "
-        "ip -n world route add default via 198.51.100.1 && ip -n world route add default via 2001:db8:51::1",
-    )
+    shell("edge1", upstream.APPEAR)
     yield
-    shell("edge1", "ip netns del world; rm -f /run/agents.py")
+    shell("edge1", f"{upstream.VANISH}; rm -f /run/agents.py")
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import CLIENT, NODES, entry, reachable, until
+from conftest import NODES, entry, reachable, until
+from upstream import CLIENT
 
 SUMMARY = 'vtysh -c "show bgp ipv4 unicast summary json"'
 

@@ -105,12 +105,18 @@ class Lab:
             time.sleep(1)
         raise AssertionError(f"Ceph did not heal within {timeout} s: {self.run(DIRECTOR, 'ceph status')}")
 
-    def lets_go(self, host: str, port: str, timeout: float = 60) -> None:
-        """Wait until a host no longer answers for a port: its controller has to find OVN's database again first."""
+    def reaches(self, host: str, timeout: float = 60) -> None:
+        """Wait until the database serves a client on a host: its switch has to learn first where the database is now."""
         end = time.monotonic() + timeout
-        while 'ovn-installed="true"' in self.run(host, f"ovs-vsctl --columns=external_ids find Interface external_ids:iface-id={port}"):
-            assert time.monotonic() < end, f"{host} still answers for {port} {timeout} s after it could know better"
-            time.sleep(1)
+        while True:
+            try:
+                assert self.query(host, "select inet_server_addr()") == ADDRESS
+            except AssertionError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(1)
+            else:
+                return
 
     def noticed(self, host: str, timeout: float = 90) -> None:
         """Wait until Ceph itself has noticed that a host's OSD is gone."""

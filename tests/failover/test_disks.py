@@ -42,7 +42,7 @@ def test_the_life_of_a_disk(lab: Lab, archive: None) -> None:
     assert disk("node1", size_gb=2, snapshots=["before"])["changes"] == ["snapshot disk red.archive: before"]
 
     refused = disk("node3", fails=True, size_gb=2)
-    assert "attached at node1" in refused["msg"], refused
+    assert "owned by node1" in refused["msg"], refused
     assert "is attached at node1" in disk("node1", fails=True, state="absent", snapshots=[])["msg"]
 
     assert disk("node1", state="detached", size_gb=2)["changed"]

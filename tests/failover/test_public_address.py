@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 
 import cloud_under_test as cloud
+import pytest
+import upstream
 from conftest import Lab, elsewhere
 
 CONTAINER, NETNS = "blue.db", "blue.front.db"
 PUBLIC = ("203.0.113.21", "2001:db8:113::21")
-UPSTREAM = "edge1"
+
+
+@pytest.fixture(autouse=True)
+def client(lab: Lab) -> Iterator[None]:
+    lab.run(upstream.ROUTER, upstream.APPEAR)
+    yield
+    lab.run(upstream.ROUTER, upstream.VANISH)
 
 
 def announcers(lab: Lab, address: str) -> set[str]:
     """The hosts by which the router upstream reaches an address, named by the last part of their addresses' digits."""
     family = "-6" if ":" in address else "-4"
-    routes = json.loads(lab.run(UPSTREAM, f"ip -json {family} route show {address} proto bgp"))
+    routes = json.loads(lab.run(upstream.ROUTER, f"ip -json {family} route show {address} proto bgp"))
     hops = [hop for route in routes for hop in route.get("nexthops", [route])]
     return {f"{hop['dev']} {hop.get('gateway') or hop['via']['host']}" for hop in hops}
 
 
 def reach(lab: Lab, address: str, timeout: float = 30) -> float:
-    """Wait until the router upstream gets an answer from the address; return the seconds."""
+    """Wait until a client in the world gets an answer from the address; return the seconds."""
     began = time.monotonic()
-    while "1 received" not in lab.run(UPSTREAM, f"ping -n -c1 -W1 {address} || true"):
+    while "1 received" not in lab.run(upstream.ROUTER, f"{upstream.INSIDE} ping -n -c1 -W1 {address} || true"):
         assert time.monotonic() - began < timeout, f"{address} did not answer within {timeout} s"
     return time.monotonic() - began
 
