@@ -66,7 +66,9 @@ def clean(name: str, keep: dict[str, dict[str, Any]], userspace: bool, check: bo
             units = [host.CONTAINER_UNIT.format(key), host.DISK_UNIT.format(key)]
             host.disable(key)
             run(["systemctl", "stop", *units], f"stop the units of {key}", timeout=120)
-            run(["systemctl", "reset-failed", "--quiet", *units], f"forget the failures of {key}")
+            failed = [name for name, state in host.units(*units).items() if state["ActiveState"] == "failed"]
+            if failed:
+                run(["systemctl", "reset-failed", *failed], f"forget the failures of {key}")
             (disks.RECORDS / f"{key}.json").unlink()
             shutil.rmtree(spec.runtime(key), ignore_errors=True)
             remove_mount_point(key, Path(spec.home(key)))
