@@ -12,7 +12,7 @@ import upstream
 from conftest import Lab, elsewhere
 
 CONTAINER, NETNS = "blue.db", "blue.front.db"
-PUBLIC = ("203.0.113.21", "2001:db8:113::21")
+PUBLIC = ("203.0.113.210", "2001:db8:113::210")
 
 
 @pytest.fixture(autouse=True)
