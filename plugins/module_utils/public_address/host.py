@@ -116,13 +116,12 @@ class Kernel:
                 "gateways": [a["local"] for a in link["addr_info"] if a["local"] in model.GATEWAYS.values()],
                 "rp_filter": int(rp_filter),
             },
-            "routes": sorted(
-                route["dst"] for route in self.routes if route.get("dev") == address.link and route["dst"] in address.addresses
-            ),
+            # Routes to single hosts: those are ours, and announced.
+            "routes": sorted(route["dst"] for route in self.routes if route.get("dev") == address.link and "/" not in route["dst"]),
             "neighbours": {
                 entry["dst"]: entry["lladdr"]
                 for entry in sorted(self.neighbours, key=lambda entry: entry["dst"])
-                if entry["dev"] == address.link and entry["dst"] in address.addresses
+                if entry["dev"] == address.link
             },
             "limits": {
                 "to the container": self._rate(address.link),
@@ -261,6 +260,10 @@ def _one(kernel: Kernel, address: model.Address, report: Report, check: bool) ->
         left = [device for device in (address.link, address.queue) if device in kernel.links]
         batch("ip", [f"link del {device}" for device in left], f"remove what is left of {address.name}")
         batch("ip", model.link_commands(address) + model.queue_commands(address), f"connect {address.name}")
+    else:
+        outside, inside = model.removal_commands(address, found)
+        batch("ip", outside, f"withdraw former addresses of {address.name}")
+        batch("ip", inside, f"take former addresses from {address.interface} in {address.netns}", netns=address.netns)
     if found is None or "limits" in parts:
         existing = [] if found is None else kernel.limited_by(address)
         batch("tc", model.limit_commands(address, existing), f"limit the bandwidth of {address.name}")

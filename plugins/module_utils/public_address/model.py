@@ -226,6 +226,15 @@ def host_commands(address: Address) -> list[str]:
     return lines
 
 
+def removal_commands(address: Address, found: Mapping) -> tuple[list[str], list[str]]:
+    """Lines for `ip -batch` on the host and inside the namespace that remove what the address has no more. What is announced goes first."""
+    keep = set(address.addresses)
+    outside = [f"route del {_host(each)} dev {address.link}" for each in found["routes"] if each not in keep]
+    outside += [f"neigh del {each} dev {address.link}" for each in found["neighbours"] if each not in keep]
+    inside = [f"address del {_host(each)} dev {address.interface}" for each in found["interface"]["addresses"] if each not in keep]
+    return outside, inside
+
+
 def _host(address: str) -> str:
     return f"{address}/{128 if ':' in address else 32}"
 

@@ -103,3 +103,12 @@ def test_the_firewall_knows_each_source_by_interface_and_hardware_address():
 def test_rules_send_public_sources_to_the_uplinks_table():
     assert model.rules(record())[4] == {"1500 203.0.113.0/24 main", "1501 203.0.113.0/24 1510"}
     assert model.rule_command("add", "1500 203.0.113.0/24 main").endswith("lookup main suppress_prefixlength 0")
+
+
+def test_former_addresses_are_withdrawn_before_they_are_taken_away():
+    (address,) = record(entry(addresses=["203.0.113.11"])).addresses
+    both = ["203.0.113.10", "203.0.113.11"]
+    found = {"routes": both, "neighbours": dict.fromkeys(both, address.mac), "interface": {"addresses": both}}
+    outside, inside = model.removal_commands(address, found)
+    assert outside == ["route del 203.0.113.10/32 dev pub-web", "neigh del 203.0.113.10 dev pub-web"]
+    assert inside == ["address del 203.0.113.10/32 dev pub0"]
