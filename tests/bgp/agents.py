@@ -27,7 +27,7 @@ def echo() -> None:
 
 
 def probe(address: str, seconds: float) -> None:
-    """Asks in FLOWS flows, so that every path carries some; prints the longest silence of each flow that had an answer before."""
+    """Asks in FLOWS flows, so that every path carries some; prints the longest silence of each flow, and when the longest began."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     flows = [socket.socket(family, socket.SOCK_DGRAM) for _ in range(FLOWS)]
     for flow in flows:
@@ -36,6 +36,7 @@ def probe(address: str, seconds: float) -> None:
     last = [start] * FLOWS
     gaps = [0.0] * FLOWS
     answers = sent = 0
+    began = 0.0
     following = start
     while (now := time.monotonic()) < start + seconds:
         if now >= following:
@@ -53,12 +54,14 @@ def probe(address: str, seconds: float) -> None:
             except OSError:
                 continue  # an ICMP error that came back
             number, now = flows.index(flow), time.monotonic()
+            if now - last[number] > max(gaps):
+                began = last[number] - start
             gaps[number] = max(gaps[number], now - last[number])
             last[number] = now
             answers += 1
     end = time.monotonic()
     gaps = [max(gap, end - seen) for gap, seen in zip(gaps, last, strict=True)]
-    print(json.dumps({"gap": max(gaps), "gaps": gaps, "sent": sent, "answers": answers}))
+    print(json.dumps({"gap": max(gaps), "began": began, "gaps": gaps, "sent": sent, "answers": answers}))
 
 
 def forge(own4: str, own6: str, other4: str, other6: str, client4: str, client6: str) -> None:
