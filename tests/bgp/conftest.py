@@ -112,13 +112,13 @@ def world(shell: Shell) -> Iterator[None]:
         missing = [package for package, path in PACKAGES.items() if "no" in shell(host, f"test -e {path} || which {path} || echo no")]
         if missing:
             shell(host, f"DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends {' '.join(missing)}")
-        shell(host, "cat > /run/agents.py", AGENTS.read_text())
+        shell(host, "cat > /root/agents.py; sync /root/agents.py", AGENTS.read_text())  # hosts lose their power later
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(prepare, (*NODES, "edge1")))
     shell("edge1", upstream.APPEAR)
     yield
-    shell("edge1", f"{upstream.VANISH}; rm -f /run/agents.py")
+    shell("edge1", f"{upstream.VANISH}; rm -f /root/agents.py")
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def containers(shell: Shell, cloud: dict, world: None) -> Iterator[Callable[...,
             shell(
                 host,
                 f"ip netns add {name} && ip -n {name} link set lo up && systemd-run --quiet --unit=echo-{name} --collect "
-                f"ip netns exec {name} python3 /run/agents.py echo",
+                f"ip netns exec {name} python3 /root/agents.py echo",
             )
 
     yield make
@@ -156,7 +156,7 @@ def reachable(shell: Shell, address: str) -> bool:
 def probe(shell: Shell, address: str, seconds: float) -> Iterator[dict]:
     """16 flows from the client to the address, each asking 50 times a second; afterwards the longest silence of any flow, in seconds."""
     result: dict = {}
-    with shell.background("edge1", f"ip netns exec world python3 /run/agents.py probe {address} {seconds}") as process:
+    with shell.background("edge1", f"ip netns exec world python3 /root/agents.py probe {address} {seconds}") as process:
         time.sleep(1.0)
         yield result
         output, errors = process.communicate(timeout=seconds + 30)

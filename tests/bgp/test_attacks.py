@@ -18,7 +18,7 @@ SUMMARY = 'vtysh -c "show bgp ipv4 unicast summary json"'
 def witnessed(shell, where: str, act) -> set[str]:
     """The marks that arrived at ``where`` ("host", command prefix, interface) while ``act`` ran."""
     host, prefix, interface = where
-    with shell.background(host, f"{prefix} python3 /run/agents.py witness {interface} 6") as process:
+    with shell.background(host, f"{prefix} python3 /root/agents.py witness {interface} 6") as process:
         assert process.stdout.readline().strip() == "ready"
         act()
         time.sleep(0.5)
@@ -43,7 +43,7 @@ def test_a_container_speaks_with_its_own_addresses_only(shell, containers, addre
     sent: set[str] = set()
 
     def forge() -> None:
-        command = f"ip netns exec t20 python3 /run/agents.py forge {own4} {own6} {other4} {other6} {CLIENT[0]} {CLIENT[1]}"
+        command = f"ip netns exec t20 python3 /root/agents.py forge {own4} {own6} {other4} {other6} {CLIENT[0]} {CLIENT[1]}"
         sent.update(json.loads(shell("node1", command)))
 
     arrived = witnessed(shell, ("edge1", "ip netns exec world", "eth0"), forge)
@@ -66,7 +66,7 @@ def test_the_firewall_is_what_stops_forged_packets(shell, containers, addresses)
         shell,
         ("edge1", "ip netns exec world", "eth0"),
         lambda: shell(
-            "node1", f"ip netns exec t20 python3 /run/agents.py forge {own4} {own6} 203.0.113.99 2001:db8:113::99 {' '.join(CLIENT)}"
+            "node1", f"ip netns exec t20 python3 /root/agents.py forge {own4} {own6} 203.0.113.99 2001:db8:113::99 {' '.join(CLIENT)}"
         ),
     )
     assert {"bad4neighbour", "bad6neighbour", "bad4mac"} <= arrived
