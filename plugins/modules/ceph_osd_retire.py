@@ -88,15 +88,9 @@ def drain(cluster: Cluster, facts: retire.Facts, options: dict, check: bool) -> 
         raise CloudError(f"osd.{osd} is unknown to the cluster, there is nothing to replace", "List them by: ceph osd tree.")
     facts = retire.settle(cluster, facts, options["failure_domain"])
     retire.refuse(retire.gate(facts, options["replace"]))
-    changes = []
     if not facts.exists or facts.destroyed:
-        return changes
-    if facts.movable:
-        entry = next(entry for entry in cluster.command("osd dump")["osds"] if entry["osd"] == osd)
-        if entry["in"]:
-            changes.append(f"move the data of osd.{osd} away")
-            if not check:
-                cluster.command("osd out", ids=[str(osd)])
+        return []
+    changes = retire.take_out(cluster, facts, check)
     if not check:
         daemons.await_(f"osd.{osd} to be spared", lambda: retire.safe(cluster, facts), options["timeout"])
     return changes
@@ -110,6 +104,7 @@ def forget(cluster: Cluster, facts: retire.Facts, options: dict, check: bool) ->
 
     def needed() -> str:
         now = retire.gather(cluster, osd, options["failure_domain"])
+        retire.take_out(cluster, now, check)  # it may have got another place since
         # A daemon that was just stopped counts as up until its neighbours have said so, and its groups find together again.
         return f"osd.{osd} is up" if now.up else "; ".join(retire.gate(now, options["replace"])) or retire.safe(cluster, now)
 

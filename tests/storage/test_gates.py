@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 from conftest import await_health, role, storage
 
 
@@ -78,6 +80,9 @@ def test_no_second_cluster_begins_where_a_monitor_cannot_find_the_first(hosts):
     for host in ("control2", "control3"):
         hosts.ask(host, f"systemctl stop ceph-mon@{host}")
     hosts.ask("control2", "mv /var/lib/ceph/mon/ceph-control2 /root/kept-store")
+    end = time.monotonic() + 60
+    while not hosts.run("control1", "timeout 5 ceph status").returncode:
+        assert time.monotonic() < end, "the one monitor that is left goes on without a quorum"
     try:
         refused = role("ceph_mon", "ceph_mon", "--limit", "control2")
         assert refused.code != 0, refused.output

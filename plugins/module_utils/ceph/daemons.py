@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -89,8 +90,21 @@ def await_(what: str, seen: Callable[[], str], timeout: float) -> None:
 def missing_monitors(cluster: Cluster, besides: str = "") -> str:
     """Say which monitors are not in the quorum, not counting ``besides``."""
     status = cluster.command("quorum_status")
-    absent = {m["name"] for m in status["monmap"]["mons"]} - set(status["quorum_names"]) - {besides}
+    # A monitor that has just died stays in the quorum until its lease is over.
+    silent = {m["name"] for m in status["monmap"]["mons"] if m["name"] != besides and not _answers(m)}
+    absent = ({m["name"] for m in status["monmap"]["mons"]} - set(status["quorum_names"]) - {besides}) | silent
     return f"monitors without quorum: {', '.join(sorted(absent))}" if absent else ""
+
+
+def _answers(monitor: dict) -> bool:
+    for entry in monitor["public_addrs"]["addrvec"]:
+        host, _, port = entry["addr"].rpartition(":")
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=2):
+                return True
+        except OSError:
+            continue
+    return False
 
 
 def gate(cluster: Cluster, kind: str, name: str) -> str:
@@ -105,6 +119,10 @@ def gate(cluster: Cluster, kind: str, name: str) -> str:
             answer = cluster.manager("osd ok-to-stop", ids=[name])
         except CloudError as error:
             return error.message
+        # That is the managers' view, some seconds old. The monitors know at once which OSD is down.
+        down = [str(osd["osd"]) for osd in cluster.command("osd dump")["osds"] if osd["in"] and not osd["up"] and str(osd["osd"]) != name]
+        if down:
+            return f"osd.{', osd.'.join(down)} is down"
         return "" if answer.get("ok_to_stop") else f"osd.{name} is not ok to stop: {answer}"
     return ""
 

@@ -31,7 +31,7 @@ class Facts:
     replicas: int = 0
     """The most replicas that a pool has."""
     unready: list[str] = field(default_factory=list)
-    """Placement groups that are not active, as state names with their number."""
+    """Placement groups that are not active, as state names with their number, and OSDs of which nothing is known yet."""
     unclean: list[str] = field(default_factory=list)
 
     @property
@@ -69,7 +69,9 @@ def gather(cluster: Cluster, osd: int, failure_domain: str) -> Facts:
         sizes.get(osd, {}).get("kb_used_data", 0),
         [{"zone": where.get(other, ""), "used": sizes[other]["kb_used"], "size": sizes[other]["kb"]} for other in alive if other in sizes],
         max((pool["size"] for pool in dump["pools"]), default=0),
-        [f"{state['num']} {state['name']}" for state in states if not state["name"].startswith("active")],
+        [f"{state['num']} {state['name']}" for state in states if not state["name"].startswith("active")]
+        # The managers hear of a new OSD some seconds later than the monitors; until then it is not known what it has room for.
+        + [f"without statistics of osd.{other}" for other in alive if other not in sizes],
         [f"{state['num']} {state['name']}" for state in states if not state["name"].startswith("active+clean")],
     )
 
@@ -118,6 +120,16 @@ def safe(cluster: Cluster, facts: Facts) -> str:
     except CommandError as error:
         return error.message
     return "" if answer["ok_to_stop"] else f"osd.{facts.osd} is not ok to stop: {answer}"
+
+
+def take_out(cluster: Cluster, facts: Facts, check: bool) -> list[str]:
+    """Let the OSD's data go to its other place; return what was done."""
+    entry = next(entry for entry in cluster.command("osd dump")["osds"] if entry["osd"] == facts.osd)
+    if not facts.movable or not entry["in"]:
+        return []
+    if not check:
+        cluster.command("osd out", ids=[str(facts.osd)])
+    return [f"move the data of osd.{facts.osd} away"]
 
 
 def refuse(problems: list[str]) -> None:
