@@ -56,7 +56,7 @@ def gather(cluster: Cluster, osd: int, failure_domain: str) -> Facts:
         return Facts(osd, exists=False)
     tree = cluster.command("osd tree")["nodes"]
     where, hosts = domains(tree, failure_domain), domains(tree, "host")
-    sizes = {node["id"]: node for node in cluster.manager("osd df")["nodes"]}
+    sizes = {node["id"]: node for node in cluster.manager("osd df")["nodes"] if node["kb"]}
     alive = [entry["osd"] for entry in dump["osds"] if entry["osd"] != osd and entry["up"] and entry["in"]]
     states = cluster.manager("pg stat")["pg_summary"]["num_pg_by_state"]
     return Facts(
