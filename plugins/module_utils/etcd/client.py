@@ -8,9 +8,14 @@ import base64
 import http.client
 import json
 import ssl
+import time
 from dataclasses import dataclass
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+
+# Answers of an election that passes by (api/v3rpc/rpctypes). What was asked may have been done, so every call here may be repeated.
+ELECTION = ("leader changed", "no leader")
+ELECTION_SECONDS = 3.0
 
 
 class Unreachable(CloudError):
@@ -72,7 +77,17 @@ class Member:
         self._connection.close()
 
     def call(self, path: str, body: dict | None = None) -> dict:
-        """Call one method. Raises Unreachable without an answer and Refused on an error answer."""
+        """Call one method, again while an election passes by. Raises Unreachable without an answer and Refused on an error answer."""
+        end = time.monotonic() + ELECTION_SECONDS
+        while True:
+            try:
+                return self._call(path, body)
+            except Refused as error:
+                if not any(word in error.message for word in ELECTION) or time.monotonic() > end:
+                    raise
+                time.sleep(0.2)
+
+    def _call(self, path: str, body: dict | None) -> dict:
         try:
             self._connection.request("GET" if body is None else "POST", path, None if body is None else json.dumps(body))
             answer = self._connection.getresponse()
@@ -92,7 +107,7 @@ class Member:
     def healthy(self) -> tuple[bool, str]:
         """Ask for a linearizable read, which needs a quorum; returns (healthy, why not)."""
         try:
-            answer = self.call("/health")
+            answer = self._call("/health", None)
         except CloudError as error:
             return False, error.message
         return answer.get("health") == "true", answer.get("reason", "")
@@ -137,11 +152,20 @@ class Member:
 
     def member_add(self, peer_url: str) -> str:
         """Add a learner, which has no vote yet; returns its id."""
-        return f"{int(self.call('/v3/cluster/member/add', {'peerURLs': [peer_url], 'isLearner': True})['member']['ID']):x}"
+        try:
+            return f"{int(self.call('/v3/cluster/member/add', {'peerURLs': [peer_url], 'isLearner': True})['member']['ID']):x}"
+        except Refused as error:
+            if "Peer URLs already exists" not in error.message:
+                raise
+            return next(member["id"] for member in self.members() if peer_url in member["peer_urls"])
 
     def member_remove(self, member_id: str) -> None:
-        """Remove a member."""
-        self.call("/v3/cluster/member/remove", {"ID": str(int(member_id, 16))})
+        """Remove a member; one that is gone is no error."""
+        try:
+            self.call("/v3/cluster/member/remove", {"ID": str(int(member_id, 16))})
+        except Refused as error:
+            if "member not found" not in error.message:
+                raise
 
     def member_promote(self, member_id: str) -> None:
         """Give a learner its vote. Raises Refused while it has not caught up."""
