@@ -100,6 +100,14 @@ scenarios: setup ## Run the Molecule scenarios on freshly created lab hosts
 	rm -rf $(MOLECULE_EPHEMERAL_DIRECTORY)
 	tests/tools/timed "molecule" molecule test --all
 
+.PHONY: test-failover
+test-failover: setup ## Lose nodes of the running lab in every way that tests/failover knows (12 minutes)
+	HONEYCOMB_INVENTORY=$(CURDIR)/inventories/lab pytest -q -p no:cacheprovider tests/failover
+
+.PHONY: test-storage
+test-storage: setup ## Lose disks, monitors and a node under the running lab's Ceph (10 minutes)
+	HONEYCOMB_INVENTORY=$(CURDIR)/inventories/lab HONEYCOMB_LAB_STATE=$(LAB_STATE) pytest -q -p no:cacheprovider tests/storage
+
 .PHONY: bench
 bench: setup ## Measure the roll-out against the usual way, side by side
 	python tests/benchmarks/run.py
