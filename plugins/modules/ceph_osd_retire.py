@@ -104,7 +104,7 @@ def forget(cluster: Cluster, facts: retire.Facts, options: dict, check: bool) ->
 
     def needed() -> str:
         now = retire.gather(cluster, osd, options["failure_domain"])
-        retire.take_out(cluster, now, check)  # it may have got another place since
+        retire.take_out(cluster, now, check=False)  # it may have got another place since
         # A daemon that was just stopped counts as up until its neighbours have said so, and its groups find together again.
         return f"osd.{osd} is up" if now.up else "; ".join(retire.gate(now, options["replace"])) or retire.safe(cluster, now)
 

@@ -42,7 +42,7 @@ def test_one_line_is_lost(shell, containers, addresses, healed, record_property,
         until("one path", lambda: paths(shell, address) == 1, 3)
     record_property("gap", result["gap"])
     print(f"one line lost, IPv{4 + 2 * version}: {result['gap'] * 1000:.0f} ms")
-    assert max(result["gaps"]) > 3 * INTERVAL, "the line that was lost carried some of the flows"
+    assert max(result["gaps"]) > 0.1, "the line that was lost carried some of the flows"
     assert result["gap"] < LIMIT, result
     with probe(shell, address, 12) as result:
         lab("healed", "node1", networks=("edge",))
@@ -65,6 +65,7 @@ def test_an_address_on_two_hosts_survives_the_loss_of_one(shell, containers, add
             lab("partitioned", "node1", networks=("edge", "edge_b"))
         until("the other host's paths", lambda: paths(shell, address) == 2, 3)
     print(f"{loss} lost: {result['gap'] * 1000:.0f} ms")
+    # Interfaces of a host without power go down at once, so that it is quicker than a line that falls silent: 80 to 100 ms were seen.
     assert max(result["gaps"]) > 3 * INTERVAL, "the host that was lost carried some of the flows"
     assert result["gap"] < LIMIT, result
 

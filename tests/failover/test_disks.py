@@ -24,6 +24,7 @@ def disk(host: str, fails: bool = False, **options: object) -> dict:
 @pytest.fixture
 def archive(lab: Lab) -> Iterator[None]:
     yield
+    # A test that failed early has made no disk; whatever else is wrong fails in the next call.
     owner = json.loads(lab.run(DIRECTOR, f"{OWNER} 2>/dev/null || echo '{{}}'"))
     if owner.get("host"):
         disk(owner["host"], state="detached", size_gb=2)

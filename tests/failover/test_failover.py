@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import cloud_under_test as cloud
-from conftest import DATABASE, DIRECTOR, HOME, NODES, Lab, Writer, elsewhere, prove, returned
+from conftest import ADDRESS, DATABASE, DIRECTOR, HOME, NODES, Lab, Writer, elsewhere, prove, returned
 
 
 def failure(*nodes: str, arguments: tuple[str, ...] = ()) -> cloud.Run:
@@ -117,6 +117,7 @@ def test_partition_and_healing_with_the_old_writer_alive(lab: Lab) -> None:
     assert "blocklist" in lab.run(victim, f"journalctl -u honeycomb-disk@{DATABASE} -o cat --no-pager | tail -40"), "and it must say why"
     lab.reaches(victim)  # the old node has let go of the container's address, or its own client would ask the dead port
     host = prove(lab, writer, before, owner["generation"], others)
+    assert lab.query(writer.host, "select inet_server_addr()") == ADDRESS
     refused = cloud.playbook("playbooks/node_return.yml", "-e", f"returned_node={victim}")
     assert refused.code != 0, "a node that was not rebooted must not be taken back"
     assert "had booted" in refused.output

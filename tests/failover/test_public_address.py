@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import cloud_under_test as cloud
 import pytest
 import upstream
-from conftest import Lab, elsewhere
+from conftest import DIRECTOR, NODES, Lab, elsewhere
 
 CONTAINER, NETNS = "blue.db", "blue.front.db"
 PUBLIC = ("203.0.113.210", "2001:db8:113::210")
@@ -23,7 +23,7 @@ def client(lab: Lab) -> Iterator[None]:
 
 
 def announcers(lab: Lab, address: str) -> set[str]:
-    """The hosts by which the router upstream reaches an address, named by the last part of their addresses' digits."""
+    """The ways by which the router upstream reaches an address, one for each line of each host that announces it."""
     family = "-6" if ":" in address else "-4"
     routes = json.loads(lab.run(upstream.ROUTER, f"ip -json {family} route show {address} proto bgp"))
     hops = [hop for route in routes for hop in route.get("nexthops", [route])]
@@ -33,6 +33,7 @@ def announcers(lab: Lab, address: str) -> set[str]:
 def reach(lab: Lab, address: str, timeout: float = 30) -> float:
     """Wait until a client in the world gets an answer from the address; return the seconds."""
     began = time.monotonic()
+    # ping's own status says no more than its summary, which is read; ssh's is checked.
     while "1 received" not in lab.run(upstream.ROUTER, f"{upstream.INSIDE} ping -n -c1 -W1 {address} || true"):
         assert time.monotonic() - began < timeout, f"{address} did not answer within {timeout} s"
     return time.monotonic() - began
@@ -43,7 +44,7 @@ def test_it_is_announced_by_the_host_that_has_the_container(lab: Lab) -> None:
     for address in PUBLIC:
         reach(lab, address)
         assert len(announcers(lab, address)) == 2, "both lines of one host"
-    for other in {"node1", "node2", "node3"} - {host}:
+    for other in set(NODES) - {host}:
         assert "pub-blue-db" not in lab.run(other, "ip -brief link"), f"{other} has no part in it"
     default = lab.run(host, f"ip -netns {NETNS} route show default")
     assert default.count("default") == 1, default
@@ -71,4 +72,4 @@ def test_the_loss_of_a_node_whose_power_cannot_be_cut_is_refused(lab: Lab) -> No
     run = cloud.playbook("playbooks/node_failure.yml", "-e", f"failed_node={host}", "-e", method)
     assert run.code != 0, run.output
     assert f"{CONTAINER} has the public address {', '.join(PUBLIC)}" in run.output.replace("\n", " "), run.output
-    assert lab.run("control1", "ceph osd dump --format json").count(":0/0") == 0, "nobody is fenced by a run that is refused"
+    assert lab.run(DIRECTOR, "ceph osd dump --format json").count(":0/0") == 0, "nobody is fenced by a run that is refused"

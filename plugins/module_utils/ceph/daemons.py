@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -97,14 +96,7 @@ def missing_monitors(cluster: Cluster, besides: str = "") -> str:
 
 
 def _answers(monitor: dict) -> bool:
-    for entry in monitor["public_addrs"]["addrvec"]:
-        host, _, port = entry["addr"].rpartition(":")
-        try:
-            with socket.create_connection((host.strip("[]"), int(port)), timeout=2):
-                return True
-        except OSError:
-            continue
-    return False
+    return any(not readiness.probe({"tcp": entry["addr"]}, 2) for entry in monitor["public_addrs"]["addrvec"])
 
 
 def gate(cluster: Cluster, kind: str, name: str) -> str:

@@ -23,6 +23,8 @@ class Facts:
     exists: bool
     destroyed: bool = False
     up: bool = False
+    placed: bool = False
+    """Whether CRUSH gives it data ("in")."""
     host: str = ""
     zone: str = ""
     used: int = 0
@@ -64,6 +66,7 @@ def gather(cluster: Cluster, osd: int, failure_domain: str) -> Facts:
         True,
         "destroyed" in found["state"],
         bool(found["up"]),
+        bool(found["in"]),
         hosts.get(osd, ""),
         where.get(osd, ""),
         sizes.get(osd, {}).get("kb_used_data", 0),
@@ -124,8 +127,7 @@ def safe(cluster: Cluster, facts: Facts) -> str:
 
 def take_out(cluster: Cluster, facts: Facts, check: bool) -> list[str]:
     """Let the OSD's data go to its other place; return what was done."""
-    entry = next(entry for entry in cluster.command("osd dump")["osds"] if entry["osd"] == facts.osd)
-    if not facts.movable or not entry["in"]:
+    if not facts.movable or not facts.placed:
         return []
     if not check:
         cluster.command("osd out", ids=[str(facts.osd)])

@@ -71,12 +71,12 @@ def plan(disks: Iterable[Disk], failed: list[str], nodes: list[Node], health: He
                 result.resumed.append(disk.key)
             else:
                 result.stay[disk.key] = disk.owner.host
-    powered = {node.name for node in nodes if node.name in failed and not node.fenced_by_power}
+    still_powered = {node.name for node in nodes if node.name in failed and not node.fenced_by_power}
     result.problems += [
         f"{disk.key} has the public address {', '.join(disk.container['public'])}, which {disk.owner.host} may go on announcing: "
         "its power cannot be cut (cloud_fencing)"
         for disk in homes
-        if disk.owner.phase != FREE and disk.owner.host in powered and disk.container.get("public")
+        if disk.owner.phase != FREE and disk.owner.host in still_powered and disk.container.get("public")
     ]
     placed, problems = place(lost, living, carried)
     result.moves |= placed

@@ -128,6 +128,7 @@ def check_containers(first: Mapping[str, Any], pools: Any, carriers: Sequence[st
         findings += [Finding("tenants", f"{entry['name']}: {problem}") for entry in entries]
     declared = first.get("cloud_public_addresses") or []
     others = [entry for entry in declared if isinstance(entry, Mapping)] if isinstance(declared, list) else []
+    # Together, because an address is taken once; what is wrong without containers has been said already.
     known = set(check_addresses(others, pools, speakers, speakers))
     new = [finding for finding in check_addresses([*others, *entries], pools, speakers, speakers) if finding not in known]
     return findings + [Finding("tenants", finding.problem) for finding in new]

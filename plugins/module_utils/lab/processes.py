@@ -23,20 +23,21 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import Clou
 
 @dataclass(frozen=True)
 class Mount:
-    """One line of /proc/self/mountinfo."""
+    """One line of /proc/PID/mountinfo; ``device`` is major:minor."""
 
+    device: str
     target: str
     fstype: str
     options: str
 
 
-def mounts() -> list[Mount]:
-    """What is mounted in this process's namespace, in the order of mounting (proc_pid_mountinfo(5))."""
+def mounts(pid: int | str = "self") -> list[Mount]:
+    """What is mounted in a process's namespace, by default this one's, in the order of mounting (proc_pid_mountinfo(5))."""
     found = []
-    for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines():
+    for line in Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8").splitlines():
         fields = line.split(" ")
         separator = fields.index("-")
-        found.append(Mount(target=_unescape(fields[4]), fstype=fields[separator + 1], options=fields[separator + 3]))
+        found.append(Mount(device=fields[2], target=_unescape(fields[4]), fstype=fields[separator + 1], options=fields[separator + 3]))
     return found
 
 
@@ -49,10 +50,7 @@ def fuse_connections(pids: list[int]) -> set[int]:
     found = set()
     for pid in pids:
         with contextlib.suppress(OSError):  # it may have ended
-            for line in Path("/proc", str(pid), "mountinfo").read_text(encoding="utf-8").splitlines():
-                fields = line.split(" ")
-                if fields[fields.index("-") + 1] == "fuse":
-                    found.add(int(fields[2].partition(":")[2]))
+            found |= {int(mount.device.partition(":")[2]) for mount in mounts(pid) if mount.fstype == "fuse"}
     return found
 
 
