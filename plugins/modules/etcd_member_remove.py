@@ -53,7 +53,8 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import Clou
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd import members
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd.arguments import COMMON, host
 
-TIMEOUT = 60.0  # seconds that a cluster may call itself unhealthy before a removal
+TIMEOUT = 60.0  # seconds that a cluster may call itself unhealthy before a removal, and may take for an election after it
+ANSWER = 30.0  # seconds until an answer; while there is no leader, etcd itself gives up after five and two election timeouts
 
 
 def gate(here: members.Host, shard: str, port: int, remove: str) -> tuple[list[dict], int]:
@@ -63,8 +64,14 @@ def gate(here: members.Host, shard: str, port: int, remove: str) -> tuple[list[d
     """
     if not here.has_data(shard):
         return [], 0
-    with here.member(port) as member:
-        known = member.members()
+    with here.member(port, timeout=ANSWER) as member:
+        try:
+            known = member.members()
+        except CloudError as error:
+            raise CloudError(
+                f"etcd shard {shard}: {remove} must not be removed, the shard has no quorum now or {here.name} does not reach it ({error.message})",
+                "Bring the other members back first.",
+            ) from error
     entries = [entry for entry in known if entry["name"] == remove]
     stay = [entry["name"] for entry in known if entry["name"] != remove]
     reasons = {name: reason for name, reason in here.healthy_others(port).items() if name in stay and reason}
@@ -90,8 +97,10 @@ def main() -> None:
         for shard, (entries, stay) in plan.items():
             for entry in entries:
                 if not module.check_mode:
-                    with here.member(wanted[shard]["client_port"], timeout=30.0) as member:
+                    with here.member(wanted[shard]["client_port"], timeout=ANSWER) as member:
                         members.patiently(lambda m=member, e=entry: m.member_remove(e["id"]), shard, TIMEOUT)
+                        # It may have been the leader.
+                        members.await_health(member, shard, TIMEOUT)
                 changes.append(f"remove {remove} from shard {shard}, {stay} members stay")
     except CloudError as error:
         module.fail_json(msg=error.message, hint=error.hint, changed=bool(changes), changes=changes)

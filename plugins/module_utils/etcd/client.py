@@ -15,7 +15,8 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import Clou
 
 # Answers of an election that passes by (api/v3rpc/rpctypes). What was asked may have been done, so every call here may be repeated.
 ELECTION = ("leader changed", "no leader")
-ELECTION_SECONDS = 3.0
+# An election begins after one to two election timeouts (2.5 s by the role's defaults) without a leader, and may have to be repeated.
+ELECTION_SECONDS = 15.0
 
 
 class Unreachable(CloudError):
