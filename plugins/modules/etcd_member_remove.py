@@ -69,7 +69,7 @@ def gate(here: members.Host, shard: str, port: int, remove: str) -> tuple[list[d
             known = member.members()
         except CloudError as error:
             raise CloudError(
-                f"etcd shard {shard}: {remove} must not be removed, the shard has no quorum now or {here.name} does not reach it ({error.message})",
+                f"etcd shard {shard}: {remove} must not be removed, it has no quorum that {here.name} can ask ({error.message})",
                 "Bring the other members back first.",
             ) from error
     entries = [entry for entry in known if entry["name"] == remove]
