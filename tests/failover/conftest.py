@@ -27,6 +27,11 @@ DATABASE = "red.db"
 ADDRESS = "10.0.1.21"
 HOME = f"/var/lib/honeycomb/homes/{DATABASE}"
 PROGRAMS = "python3-psycopg2"
+# What tells why a client in a tenant's namespace does not reach the database.
+LOOK = (
+    "ip -n {netns} neigh; ip -n {netns} route; ip netns exec {netns} ping -n -c 2 -W 1 {address}; ip -n {netns} neigh;"
+    " ovs-appctl dpctl/dump-flows; ovs-appctl tnl/neigh/show; journalctl -u ovn-controller -n 20 -o cat --no-pager"
+)
 
 
 @dataclass
@@ -113,6 +118,7 @@ class Lab:
                 assert self.query(host, "select inet_server_addr()") == ADDRESS
             except AssertionError:
                 if time.monotonic() > end:
+                    print(self.run(host, LOOK.format(netns=CLIENTS[host], address=ADDRESS), may_fail=True))
                     raise
                 time.sleep(1)
             else:

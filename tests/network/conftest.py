@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
 import cloud_under_test as cloud
 
 LAB_STATE = Path(os.environ.get("HONEYCOMB_LAB_STATE", "/var/lib/honeycomb/labs/hct"))
-PROGRAMS = "python3-scapy iperf3 tcpdump"
+PROGRAMS = "python3-scapy iperf3 tcpdump dhcpcd-base"
 FRAMES = "/root/frames.py"
 
 

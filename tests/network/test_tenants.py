@@ -75,6 +75,20 @@ def test_the_whole_mtu_is_carried_and_not_a_byte_more(lab):
         assert not lab.reaches("node1", "blue.front.web1", address, RED_MTU - header + 1)
 
 
+def offered(lab: Cloud, version: int, netns: str) -> str:
+    """What a DHCP client is offered on a tenant's port; it asks, and changes nothing."""
+    return lab.try_run("node3", f"timeout 20 dhcpcd --test --noarp -{version} eth0", netns)[1]
+
+
+def test_dhcp_offers_the_port_what_is_declared_for_it(lab):
+    four = offered(lab, 4, "red.front.client")
+    assert "new_ip_address='10.0.0.13'" in four, four
+    assert f"new_interface_mtu='{RED_MTU}'" in four, four
+    assert "new_routers='10.0.0.1'" in four, four
+    six = offered(lab, 6, "red.front.client")
+    assert "fd00:0:0:1::13" in six, six
+
+
 def test_tcp_works_without_touching_the_tenant(lab):
     offloads = lab.run("node1", "ethtool -k eth0 2>/dev/null | grep '^tx-checksumming' || true", "blue.front.web1")
     assert "off" not in offloads, "the tenant's checksum offload is as the kernel made it"

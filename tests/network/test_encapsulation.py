@@ -1,0 +1,42 @@
+"""Geneve instead of VXLAN, by the option, on a running cloud, and back."""
+
+from __future__ import annotations
+
+import cloud_under_test as cloud
+import pytest
+from conftest import Cloud
+
+MTU = {"vxlan": 1450, "geneve": 1442}
+
+
+def tunnels(lab: Cloud) -> set[str]:
+    """The kinds of tunnels that node1's switch has."""
+    found = lab.run("node1", "ovs-vsctl --bare --columns=type list Interface").split()
+    return set(found) & set(MTU)
+
+
+def whole_mtu(lab: Cloud, kind: str) -> None:
+    """The tunnels between nodes are of that kind, and carry what fits in them."""
+    assert tunnels(lab) == {kind}
+    for address, header in (("10.0.0.12", 28), ("fd00:0:0:1::12", 48)):
+        assert lab.reaches("node1", "blue.front.web1", address, MTU[kind] - header)
+        assert not lab.reaches("node1", "blue.front.web1", address, MTU[kind] - header + 1)
+
+
+@pytest.fixture
+def vxlan_again():
+    yield
+    run = cloud.playbook("site.yml")
+    assert run.code == 0, run.output
+
+
+@pytest.mark.usefixtures("vxlan_again")
+def test_geneve_carries_the_tenants_and_vxlan_does_again(lab):
+    run = cloud.playbook("site.yml", "--extra-vars", "cloud_encapsulation=geneve")
+    assert run.code == 0, run.output
+    whole_mtu(lab, "geneve")
+    assert lab.reaches("node3", "red.front.client", "10.0.0.14"), "the other tenant's packets pass as well"
+    assert not lab.reaches("node1", "blue.front.web1", "10.0.0.14"), "and do not cross"
+    back = cloud.playbook("site.yml")
+    assert back.code == 0, back.output
+    whole_mtu(lab, "vxlan")
