@@ -18,7 +18,8 @@ options:
   step:
     description:
       - V(fence) reads, checks, and puts every address of the nodes on Ceph's blocklist; in check mode it returns the plan and does nothing.
-        V(give) breaks locks and gives disks and ports to their new hosts; it refuses a node that is not fenced.
+        V(give) breaks locks and gives disks and ports to their new hosts; it refuses a node that is not fenced. The OSDs of a node whose
+        power was cut, which comes before it, are declared dead, so that nobody waits for their read leases.
       - V(verify) compares the cluster with O(moves). V(locate) tells where the containers of O(moves) are and refuses what cannot go there.
         V(move) gives free disks and their ports to hosts, without a fence, for a planned move.
       - V(fences) tells since when nodes are fenced and what they own. V(return) takes them off the blocklist.
@@ -200,6 +201,7 @@ def _give(director: Director, failed: list[str], _options: dict, database: Conne
     """Give disks and ports to other nodes."""
     began = time.time()
     director.refuse_unfenced(failed)
+    dead = [] if check else director.declare_dead(failed)
     plan, disks = director.replan(failed)
     times = {"read": time.time()}
     done = []
@@ -208,7 +210,7 @@ def _give(director: Director, failed: list[str], _options: dict, database: Conne
     elif plan.moves:
         ports = director.ports(plan.moves, disks)
         together = Cluster.together([lambda: assignment.assign(database(), ports), lambda: director.give(plan.moves, disks)])
-        done = together[1] + together[0]
+        done = dead + together[1] + together[0]
     if done and not check:
         director.note(failed, "give", {"done": done, "moves": plan.moves}, began)
     return {"moves": plan.moves, "changes": done, "times": times | {"given": time.time()}}

@@ -18,7 +18,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.container.placemen
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import ATTACHED, FREE, Owner, claim
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.store import Disk, Store
 from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.failure.plan import Health, Plan, plan
+from ansible_collections.honeycomb.cloud.plugins.module_utils.failure.plan import Health, Plan, plan, without_power
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network import assignment, liveness
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.client import Database
 
@@ -61,6 +61,11 @@ class Director:
             quorum=len(status["quorum"]),
             osds=osds,
             up={one["osd"] for one in dump["osds"] if one["up"]},
+            dead={
+                more["osd"]
+                for one, more in zip(dump["osds"], dump["osd_xinfo"], strict=True)
+                if not one["up"] and more["dead_epoch"] > one["up_from"]
+            },
             size=pool["size"],
             min_size=pool["min_size"],
             zones=zones,
@@ -153,6 +158,18 @@ class Director:
         if any(self.fenced(address) for address in self.addresses[name]):
             raise CloudError(f"{name} is still on the blocklist after it was taken off", "Look at: ceph osd blocklist ls")
         return done
+
+    def declare_dead(self, failed: list[str]) -> list[str]:
+        """Tell Ceph that the OSDs of nodes whose power was cut serve no read any more; return what was done.
+
+        Only after ``fence``, and after the power was seen to be off.
+        A placement group that one of them served waits else until the lease has ended by which it might still answer reads: 16 s
+        (osd_pool_default_read_lease_ratio of osd_heartbeat_grace). For an OSD on a node that may still run, that wait is right.
+        """
+        osds = without_power(failed, self.nodes, self.health())
+        if osds:
+            self.cluster.command("osd down", ids=[str(number) for number in osds], definitely_dead=True)
+        return [f"declare osd.{number} dead" for number in osds]
 
     def replan(self, failed: list[str]) -> tuple[Plan, list[Disk]]:
         """Plan by the images themselves, which can be read again when dead OSDs are marked down. Raises CloudError."""

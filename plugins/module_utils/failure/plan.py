@@ -21,6 +21,7 @@ class Health:
     quorum: int = 0
     osds: dict[str, list[int]] = field(default_factory=dict)
     up: set[int] = field(default_factory=set)
+    dead: set[int] = field(default_factory=set)  # known to serve no read any more, not even one that a lease allows
     size: int = 0
     min_size: int = 0
     zones: dict[str, str] = field(default_factory=dict)  # host -> zone
@@ -84,6 +85,12 @@ def plan(disks: Iterable[Disk], failed: list[str], nodes: list[Node], health: He
     result.osds_down = sorted(number for name in failed for number in health.osds.get(name, []) if number in health.up)
     result.problems += gate(failed, health)
     return result
+
+
+def without_power(failed: list[str], nodes: list[Node], health: Health) -> list[int]:
+    """Return the OSDs that are down on nodes whose power was cut, and that Ceph does not know to be dead."""
+    cut = [node.name for node in nodes if node.name in failed and node.fenced_by_power]
+    return sorted(number for name in cut for number in health.osds.get(name, []) if number not in health.up | health.dead)
 
 
 def gate(failed: list[str], health: Health) -> list[str]:

@@ -4,7 +4,7 @@ import pytest
 from ansible_collections.honeycomb.cloud.plugins.module_utils.container.placement import Node
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import ATTACHED, CLAIMED, FREE, Owner
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.store import Disk
-from ansible_collections.honeycomb.cloud.plugins.module_utils.failure.plan import Health, gate, plan
+from ansible_collections.honeycomb.cloud.plugins.module_utils.failure.plan import Health, gate, plan, without_power
 
 NODES = [Node("node1", "a"), Node("node2", "b"), Node("node3", "c")]
 ZONES = {"node1": "a", "node2": "b", "node3": "c"}
@@ -45,6 +45,14 @@ def test_a_public_address_on_a_node_whose_power_cannot_be_cut():
         "red.web has the public address 203.0.113.9, which node2 may go on announcing: its power cannot be cut (cloud_fencing)"
     ]
     assert plan([public], ["node2"], NODES, health()).problems == []
+
+
+def test_osds_are_dead_where_the_power_was_cut_and_nowhere_else():
+    nodes = [Node("node1", "a"), Node("node2", "b", fenced_by_power=False), Node("node3", "c")]
+    lost = health(up={0})
+    assert without_power(["node2", "node3"], nodes, lost) == [2]
+    assert without_power(["node3"], NODES, health(up={0, 1}, dead={2})) == []
+    assert without_power(["node3"], NODES, health()) == [], "it is up: somebody answers for it"
 
 
 def test_a_plain_disk_and_a_stopped_container_stay():
