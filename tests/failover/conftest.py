@@ -279,10 +279,12 @@ def clean(lab: Lab, host: str) -> None:
       qemu-storage-daemon --daemonize --pidfile /run/check.pid --blockdev {image} \
         --export type=fuse,id=d,node-name=d,mountpoint=/run/check.img,writable=on
       device=$(losetup --find --show /run/check.img)
+      echo $device > /run/check.device
       mount -o nouuid $device /run/check && umount /run/check
       xfs_repair -n $device
     """
-    tidy = "umount /run/check; losetup -d $(losetup -nO NAME -j /run/check.img); kill $(cat /run/check.pid); sleep 1; rm -f /run/check.img"
+    # Devices are the machine's and outlive the host; one whose file is served by a program cannot be found by that file.
+    tidy = "umount /run/check; losetup -d $(cat /run/check.device); kill $(cat /run/check.pid); sleep 1; rm -f /run/check.img /run/check.device"
     try:
         lab.run(host, script)
     finally:
