@@ -284,7 +284,7 @@ def clean(lab: Lab, host: str) -> None:
       xfs_repair -n $device
     """
     # Devices are the machine's and outlive the host; one whose file is served by a program cannot be found by that file.
-    tidy = "umount /run/check; losetup -d $(cat /run/check.device); kill $(cat /run/check.pid); sleep 1; rm -f /run/check.img /run/check.device"
+    tidy = "umount /run/check; losetup -d $(cat /run/check.device); kill $(cat /run/check.pid); sleep 1; rm -f /run/check.*"
     try:
         lab.run(host, script)
     finally:
