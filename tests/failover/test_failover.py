@@ -28,6 +28,16 @@ def background(*arguments: str) -> subprocess.Popen:
     )
 
 
+def await_step(process: subprocess.Popen, name: str) -> None:
+    """Waits until a playbook has finished a step."""
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        if name in line:
+            return
+    raise AssertionError(f"the playbook ended before its step {name!r}: {''.join(seen)}")
+
+
 def await_owner(lab: Lab, host: str, phase: str, process: subprocess.Popen, timeout: float = 60) -> None:
     """Waits until the database's disk is given to ``host``, or to any other than it was when that is empty."""
     end = time.monotonic() + timeout
@@ -155,9 +165,11 @@ def test_recovery_interrupted_and_run_again(lab: Lab) -> None:
     writer = Writer(lab, others[0])
     cloud.lab("powered_off", victim)
     first = background("playbooks/node_failure.yml", "-e", f"failed_node={victim}")
-    await_owner(lab, "", "claimed", first)
+    await_step(first, "Break locks, give disks and ports to other nodes")
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate(timeout=30)
+    assert lab.owner()["phase"] == "claimed", "the new node has not attached it yet"
+    assert not lab.copies(others)
     second = failure(victim)
     assert second.code == 0, second.output
     prove(lab, writer, before, owner["generation"], others)
