@@ -29,6 +29,7 @@ EXTRA = {
         "management": {"cidr": "10.143.0.0/24", "interface": "mgmt0", "nat": True},
         "underlay": {"cidr": "10.143.1.0/24", "interface": "under0"},
         "edge": {"cidr": "10.143.2.0/24", "interface": "edge0"},
+        "edge_b": {"cidr": "10.143.3.0/24", "interface": "edgeb0"},
     },
 }
 
