@@ -47,11 +47,18 @@ def recorded_services(log: Path) -> dict[str, dict[str, dict]]:
         name = arguments["name"]
         while name in known:
             name += "+"
-        known[name] = {key: arguments[key] for key in ("name", "sysctl", *PARTS)}
+        known[name] = _given({key: arguments[key] for key in ("name", "sysctl", *PARTS)})
         for item in arguments["directories"] + arguments["files"]:
             if isinstance(item["mode"], int):  # the module has read it by now
                 item["mode"] = f"{item['mode']:04o}"
     return services
+
+
+def _given(value: Any) -> Any:
+    """What was given, without the options that Ansible adds as none: some of them exclude each other."""
+    if isinstance(value, dict):
+        return {key: _given(one) for key, one in value.items() if one is not None}
+    return [_given(one) for one in value] if isinstance(value, list) else value
 
 
 def items(services: dict[str, dict[str, dict]]) -> dict[str, int]:
