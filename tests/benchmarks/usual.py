@@ -47,7 +47,9 @@ def recorded_services(log: Path) -> dict[str, dict[str, dict]]:
         name = arguments["name"]
         while name in known:
             name += "+"
-        known[name] = _given({key: arguments[key] for key in ("name", "sysctl", *PARTS)})
+        # Only in "ready" do options exclude each other; the builtin modules are asked by the names of all others.
+        units = [{**unit, "ready": _given(unit["ready"])} if unit.get("ready") else unit for unit in arguments["units"]]
+        known[name] = {key: arguments[key] for key in ("name", "sysctl", *PARTS)} | {"units": units}
         for item in arguments["directories"] + arguments["files"]:
             if isinstance(item["mode"], int):  # the module has read it by now
                 item["mode"] = f"{item['mode']:04o}"
