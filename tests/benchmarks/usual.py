@@ -48,19 +48,15 @@ def recorded_services(log: Path) -> dict[str, dict[str, dict]]:
         while name in known:
             name += "+"
         # Only in "ready" do options exclude each other; the builtin modules are asked by the names of all others.
-        units = [{**unit, "ready": _given(unit["ready"])} if unit.get("ready") else unit for unit in arguments["units"]]
+        units = [dict(unit) for unit in arguments["units"]]
+        for unit in units:
+            if unit.get("ready"):
+                unit["ready"] = {key: value for key, value in unit["ready"].items() if value is not None}
         known[name] = {key: arguments[key] for key in ("name", "sysctl", *PARTS)} | {"units": units}
         for item in arguments["directories"] + arguments["files"]:
             if isinstance(item["mode"], int):  # the module has read it by now
                 item["mode"] = f"{item['mode']:04o}"
     return services
-
-
-def _given(value: Any) -> Any:
-    """What was given, without the options that Ansible adds as none: some of them exclude each other."""
-    if isinstance(value, dict):
-        return {key: _given(one) for key, one in value.items() if one is not None}
-    return [_given(one) for one in value] if isinstance(value, list) else value
 
 
 def items(services: dict[str, dict[str, dict]]) -> dict[str, int]:

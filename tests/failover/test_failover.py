@@ -39,14 +39,14 @@ def await_step(process: subprocess.Popen, name: str) -> None:
 
 
 def await_owner(lab: Lab, host: str, phase: str, process: subprocess.Popen, timeout: float = 60) -> None:
-    """Waits until the database's disk is given to ``host``, or to any other than it was when that is empty."""
+    """Waits until the database's disk is given to ``host``."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         owner = lab.owner()
-        if owner["phase"] == phase and (not host or owner["host"] == host):
+        if owner["phase"] == phase and owner["host"] == host:
             return
         assert process.poll() is None, f"the playbook ended before the disk was {phase}: {process.stdout.read()}"
-    raise AssertionError(f"the disk was not {phase} at {host or 'another node'} within {timeout} s: {lab.owner()}")
+    raise AssertionError(f"the disk was not {phase} at {host} within {timeout} s: {lab.owner()}")
 
 
 def test_power_loss(lab: Lab) -> None:

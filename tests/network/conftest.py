@@ -85,6 +85,12 @@ class Cloud:
         status, _text = self.try_run(host, f"ping -n -c 3 -i 0.2 -W 1 -M do -s {size} {address}", netns)
         return status == 0
 
+    def carries_no_more_than(self, mtu: int) -> None:
+        """Assert that packets of this size pass between two nodes of a tenant, unfragmented, and none that are a byte larger."""
+        for address, header in (("10.0.0.12", 28), ("fd00:0:0:1::12", 48)):
+            assert self.reaches("node1", "blue.front.web1", address, mtu - header)
+            assert not self.reaches("node1", "blue.front.web1", address, mtu - header + 1)
+
 
 @pytest.fixture(scope="session")
 def lab() -> Cloud:
