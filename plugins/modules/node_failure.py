@@ -204,10 +204,8 @@ def _give(director: Director, failed: list[str], _options: dict, database: Conne
     dead = [] if check else director.declare_dead(failed)
     plan, disks = director.replan(failed)
     times = {"read": time.time()}
-    done = []
-    if check:
-        done = plan.lines()
-    elif plan.moves:
+    done = plan.lines() if check else dead
+    if plan.moves and not check:
         ports = director.ports(plan.moves, disks)
         together = Cluster.together([lambda: assignment.assign(database(), ports), lambda: director.give(plan.moves, disks)])
         done = dead + together[1] + together[0]

@@ -43,11 +43,11 @@ def test_a_monitor_is_not_restarted_while_another_is_missing(hosts):
         assert started(hosts, "control1", "ceph-mon@control1") == before
     finally:
         hosts.ask("control2", "systemctl start ceph-mon@control2")
-    healed = role("ceph_mon", "ceph_mon", "--limit", "control1")
+        healed = role("ceph_mon", "ceph_mon", "--limit", "control1")
+        hosts.ask("control1", LONG_AGO)
     assert healed.code == 0, healed.output
     assert started(hosts, "control1", "ceph-mon@control1") != before
     assert len(hosts.ceph("quorum_status")["quorum_names"]) == 3
-    hosts.ask("control1", LONG_AGO)
     await_health()
 
 
@@ -64,9 +64,9 @@ def test_an_osd_is_not_restarted_while_its_data_could_stop(hosts):
         assert started(hosts, "node1", f"ceph-osd@{number['node1']}") == before
     finally:
         hosts.ask("node2", f"systemctl start ceph-osd@{number['node2']}")
-    healed = role("ceph_osd", "ceph_osd")
+        healed = role("ceph_osd", "ceph_osd")
+        hosts.ask("node1", LONG_AGO)
     assert healed.code == 0, healed.output
-    hosts.ask("node1", LONG_AGO)
     await_health()
     assert started(hosts, "node1", f"ceph-osd@{number['node1']}") != before
 

@@ -86,9 +86,11 @@ def await_(what: str, seen: Callable[[], str], timeout: float) -> None:
         time.sleep(INTERVAL)
 
 
-def missing_monitors(cluster: Cluster, besides: str = "") -> str:
-    """Say which monitors are not in the quorum, not counting ``besides``."""
+def missing_monitors(cluster: Cluster, besides: str = "", after: int = 0) -> str:
+    """Say which monitors are not in the quorum, not counting ``besides``; or that no election after number ``after`` is over."""
     status = cluster.command("quorum_status")
+    if status["election_epoch"] <= after:
+        return f"monitors have not elected a leader since election {after}"
     # A monitor that has just died stays in the quorum until its lease is over.
     silent = {m["name"] for m in status["monmap"]["mons"] if m["name"] != besides and not _answers(m)}
     absent = ({m["name"] for m in status["monmap"]["mons"]} - set(status["quorum_names"]) - {besides}) | silent
@@ -119,10 +121,13 @@ def gate(cluster: Cluster, kind: str, name: str) -> str:
     return ""
 
 
-def serving(cluster: Cluster, kind: str, name: str, ready: str = "") -> str:
-    """Say why a daemon that was started does not serve yet; nothing when it does."""
+def serving(cluster: Cluster, kind: str, name: str, ready: str = "", election: int = 0) -> str:
+    """Say why a daemon that was started does not serve yet; nothing when it does.
+
+    ``election`` is the number of the monitors' last election before it was started.
+    """
     if kind == "mon":
-        return missing_monitors(cluster)
+        return missing_monitors(cluster, after=election)
     if kind == "mgr":
         status = cluster.command("mgr dump")
         known = {status["active_name"]} | {standby["name"] for standby in status["standbys"]}
@@ -145,7 +150,9 @@ def restart(cluster: Cluster, kind: str, names: list[str], timeout: float, ready
     for name in names:
         await_(f"{kind}.{name} to be ok to restart", lambda name=name: gate(cluster, kind, name), timeout)
         service = unit(kind, name)
+        # A monitor that is back within its lease is in the old quorum still; the one it then calls for may begin without another.
+        election = cluster.command("quorum_status")["election_epoch"] if kind == "mon" else 0
         # Counted starts of earlier runs would refuse this one.
         units.control("reset-failed", [service])
         units.control("restart", [service])
-        await_(f"{kind}.{name} to serve again", lambda name=name: serving(cluster, kind, name, ready), timeout)
+        await_(f"{kind}.{name} to serve again", lambda name=name, election=election: serving(cluster, kind, name, ready, election), timeout)
