@@ -22,16 +22,8 @@ import usual
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-LAB = "hcb"
-EXTRA = {
-    "lab_name": LAB,
-    "lab_networks": {
-        "management": {"cidr": "10.143.0.0/24", "interface": "mgmt0", "nat": True},
-        "underlay": {"cidr": "10.143.1.0/24", "interface": "under0"},
-        "edge": {"cidr": "10.143.2.0/24", "interface": "edge0"},
-        "edge_b": {"cidr": "10.143.3.0/24", "interface": "edgeb0"},
-    },
-}
+LAB = "hcb"  # its networks stand beside its name in the inventory
+INVENTORY = "tests/benchmarks/inventory"
 
 
 @dataclass
@@ -58,22 +50,20 @@ class Bench:
     def __init__(self, folder: Path, playbook: str):
         self.folder = folder
         self.playbook = playbook
-        self.extra = folder / "extra.yml"
-        self.extra.write_text(yaml.safe_dump(EXTRA), encoding="utf-8")
         self.idle = 0.0  # CPU seconds per second of all hosts together
 
     def play(self, playbook: Path | str, environment: dict[str, str] | None = None, quiet: bool = True) -> Measurement:
         stats = self.folder / "stats.json"
         stats.unlink(missing_ok=True)
         program = Path(sys.executable).with_name("ansible-playbook")
-        command = [str(program), str(playbook), "--extra-vars", f"@{self.extra}"]
+        command = [str(program), "--inventory", INVENTORY, str(playbook)]
         variables = {**os.environ, "HONEYCOMB_LOG": str(self.folder / "log"), "HONEYCOMB_STATS": str(stats), **(environment or {})}
         hosts, here, begin = self._hosts_cpu(), resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         output = subprocess.PIPE if quiet else None
         process = subprocess.run(command, cwd=REPOSITORY, env=variables, stdout=output, stderr=subprocess.STDOUT, text=True, check=False)
         wall, used = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
         if process.returncode:
-            sys.exit(f"{process.stdout or ''}\nansible-playbook {playbook} ended with {process.returncode}; the lab {LAB} is left as it is")
+            sys.exit(f"{process.stdout or ''}\n{' '.join(command)} ended with {process.returncode}; the lab {LAB} is left as it is")
         control = used.ru_utime + used.ru_stime - here.ru_utime - here.ru_stime
         loaded = json.loads(stats.read_text(encoding="utf-8")) if stats.exists() else {}
         return Measurement(wall, control, max(0.0, self._hosts_cpu() - hosts - self.idle * wall), loaded)
