@@ -136,6 +136,10 @@ def test_partition_and_healing_with_the_old_writer_alive(lab: Lab) -> None:
     assert "had booted" in refused.output
     cloud.lab("powered_off", victim)
     cloud.lab("started", victim)
+    time.sleep(6)
+    said = lab.run(victim, f"journalctl -b -u honeycomb-disk@{DATABASE} -o cat --no-pager")
+    assert "Scheduled restart job" in said, said
+    assert "on client request" not in said, f"it must ask more and more seldom, and nothing may make it ask at once: {said}"
     returned(lab, victim)
     assert lab.copies() == [host]
 

@@ -190,7 +190,7 @@ def bring_up(wanted: list[dict[str, Any]], found: dict[str, Disk], here: Here, o
     side_by_side((lambda spec=spec: fill(spec)) for spec in wanted)
     for _order, group in groupby(sorted(wanted, key=lambda spec: spec["order"]), key=lambda spec: spec["order"]):
         side_by_side([(lambda spec=spec: run(spec)) for spec in group])
-    # Not before: a disk that upholds its container would have started it before its home and its port were there.
+    # Not before: the disk would have started its container before its home and its port were there.
     if any(line.startswith("let ") for line in outcome.changes):
         host.reload_units()
 
@@ -232,7 +232,6 @@ def stop(names: list[tuple[str, str]], here: Here, check: bool) -> Outcome:
 def stop_units(key: str) -> None:
     """Stop a container and detach its disk; it does not come back at boot."""
     host.disable(key)
-    # Together: while the disk has a job to stop, it does not uphold the container.
     host.run(["systemctl", "stop", host.CONTAINER_UNIT.format(key), host.DISK_UNIT.format(key)], f"stop container {key}", timeout=120)
     place = specs.home(key)
     if disks.mounted(place):

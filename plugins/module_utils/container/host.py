@@ -158,20 +158,20 @@ def container_id(key: str) -> str:
 
 
 def _links(key: str) -> dict[Path, str]:
-    """Return link -> unit file: the boot wants the disk, and the disk, as long as it is there, upholds the container."""
-    disk, container = DISK_UNIT.format(key), CONTAINER_UNIT.format(key)
+    """Return link -> file: the boot wants the disk, and the disk, whenever it was started, starts the container."""
+    disk = DISK_UNIT.format(key)
     return {
         UNITS / "multi-user.target.wants" / disk: f"{UNITS}/{DISK_UNIT.format('')}",
-        UNITS / f"{disk}.upholds" / container: f"{UNITS}/{CONTAINER_UNIT.format('')}",
+        UNITS / f"{disk}.d" / "container.conf": "/etc/honeycomb/disk-of-container.conf",
     }
 
 
 def enable(key: str) -> bool:
     """Let a container come back at boot; say whether that is new. Call ``reload_units`` when the container runs."""
-    missing = {link: unit for link, unit in _links(key).items() if not link.is_symlink()}
-    for link, unit in missing.items():
+    missing = {link: file for link, file in _links(key).items() if not link.is_symlink()}
+    for link, file in missing.items():
         link.parent.mkdir(exist_ok=True)
-        link.symlink_to(unit)
+        link.symlink_to(file)
     return bool(missing)
 
 
@@ -179,9 +179,9 @@ def disable(key: str) -> None:
     """Let a container not come back at boot. Call ``reload_units`` when its disk is stopped."""
     for link in _links(key):
         link.unlink(missing_ok=True)
-    upholds = UNITS / f"{DISK_UNIT.format(key)}.upholds"
-    if upholds.exists():
-        upholds.rmdir()
+    settings = UNITS / f"{DISK_UNIT.format(key)}.d"
+    if settings.exists():
+        settings.rmdir()
 
 
 def reload_units() -> None:
@@ -200,9 +200,6 @@ def start_disk(record: disks.Record) -> None:
 
 def start(unit: str, purpose: str) -> None:
     """Start a unit. Raises CloudError with the last lines of its journal."""
-    # A unit that gave up (StartLimitBurst) is asked once more, because somebody wants it now.
-    if units(unit)[unit]["ActiveState"] == "failed":
-        run(["systemctl", "reset-failed", unit], purpose)
     try:
         run(["systemctl", "start", unit], purpose, timeout=120)
     except CloudError as error:
