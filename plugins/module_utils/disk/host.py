@@ -125,14 +125,15 @@ def attach(record: Record) -> None:
             return
         with _tenant_key(cluster, record) as key:
             device = _map(record, key)
-        try:
+        with contextlib.ExitStack() as held:
+            if record.method == "userspace":
+                # Let go of while it is open: it is gone with its last user then, the mount, or this process when that is killed before.
+                held.enter_context(Path(device).open("rb"))
+                run(["losetup", "--detach", device], f"let {device} go with its mount")
             _format_once(record, device)
             Path(record.mountpoint).mkdir(parents=True, exist_ok=True)
             options = ",".join([*OPTIONS[record.filesystem], *record.options])
             run(["mount", "-t", record.filesystem, "-o", options, device, record.mountpoint], f"mount disk {record.key}")
-        finally:
-            if record.method == "userspace":  # in use by the mount from now on, and gone with it, whatever ends it
-                run(["losetup", "--detach", device], f"let {device} go with its mount")
         if disk.owner != attached(disk.owner):
             store.give(disk, attached(disk.owner))
 
