@@ -17,13 +17,18 @@ PROTOCOL ?= icmp
 PORT ?= 80
 NODE ?= node2
 LAB_STATE ?= /var/lib/honeycomb/labs/hc
+# Scenarios of which nothing changed since they were proven run as long as the whole is within this time.
+BUDGET ?= 75m
+SCENARIOS ?=
+SIZES ?= 10 100 400
+STARTED := $(shell date +%s)
 
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
-setup: $(VENV)/.complete ## Install the control machine's Python packages into .venv
+setup: $(VENV)/.complete ## Install the deployment host's Python packages into .venv
 
 # Two makes at a time must not install into one folder, therefore the lock; the second finds the work done.
 $(VENV)/.complete: requirements.txt
@@ -41,7 +46,7 @@ install:
 
 .PHONY: cloud
 cloud: setup ## Boot the lab and roll the whole cloud out on it; again: changes nothing
-	ansible-playbook playbooks/cloud.yml $(ARGS)
+	ansible-playbook playbooks/lab/cloud.yml $(ARGS)
 
 .PHONY: verify
 verify: setup ## Prove the running cloud from a user's view
@@ -49,18 +54,18 @@ verify: setup ## Prove the running cloud from a user's view
 
 .PHONY: drill
 drill: setup ## Cut the power of a node that carries a database, recover it elsewhere, show the timeline (NODE=node2), take the node back
-	ansible-playbook playbooks/lab.yml -e lab_state=powered_off -e '{"lab_hosts": ["$(NODE)"]}'
-	ansible-playbook playbooks/node_failure.yml -e failed_node=$(NODE)
-	ansible-playbook playbooks/lab.yml -e lab_state=started -e '{"lab_hosts": ["$(NODE)"]}'
-	ansible-playbook playbooks/node_return.yml -e returned_node=$(NODE)
+	ansible-playbook playbooks/lab/state.yml -e lab_state=powered_off -e '{"lab_hosts": ["$(NODE)"]}'
+	ansible-playbook playbooks/day2/node/failure.yml -e failed_node=$(NODE)
+	ansible-playbook playbooks/lab/state.yml -e lab_state=started -e '{"lab_hosts": ["$(NODE)"]}'
+	ansible-playbook playbooks/day2/node/rejoin.yml -e rejoined_node=$(NODE)
 
 .PHONY: cert-report
 cert-report: setup ## List every certificate with the day it expires
-	ansible-playbook playbooks/cert_report.yml $(ARGS)
+	ansible-playbook playbooks/day2/certificate/report.yml $(ARGS)
 
 .PHONY: trace
 trace: setup ## Tell why A cannot reach B: make trace FROM=red.front.client TO=red.back.db1 PROTOCOL=tcp PORT=5432
-	ansible-playbook playbooks/network_trace.yml -e trace_from=$(FROM) -e trace_to=$(TO) -e trace_protocol=$(PROTOCOL) -e trace_port=$(PORT) $(ARGS)
+	ansible-playbook playbooks/day2/network/trace.yml -e trace_from=$(FROM) -e trace_to=$(TO) -e trace_protocol=$(PROTOCOL) -e trace_port=$(PORT) $(ARGS)
 
 .PHONY: lab-status
 lab-status: setup ## Show the lab's hosts
@@ -72,10 +77,14 @@ lab-shell: setup ## Open a shell on a lab host: make lab-shell HOST=control1
 
 .PHONY: lab-down
 lab-down: setup ## Remove the lab and everything it left on this machine; the caches stay
-	ansible-playbook playbooks/lab_down.yml $(ARGS)
+	ansible-playbook playbooks/lab/remove.yml $(ARGS)
 
 .PHONY: test
-test: lint unit lab-test scenarios ## Run everything that must hold, on lab hosts of its own
+test: lint unit lab-test scenarios ## Run what must hold, on lab hosts of its own: what a change touches, and the rest in turn, within BUDGET
+
+.PHONY: test-all
+test-all: SCENARIOS = --all
+test-all: lint unit lab-test scenarios ## Run everything that must hold, however long it takes
 
 .PHONY: lint
 lint: setup ## Check style and documentation
@@ -92,17 +101,16 @@ unit: setup ## Run the unit tests, the bad-input tests and the tests of the buil
 
 .PHONY: lab-test
 lab-test: setup ## Test the lab itself: boot, power loss, partition, snapshot, repair
-	ansible-playbook playbooks/lab_install.yml
+	ansible-playbook playbooks/lab/install.yml
 	tests/tools/timed "lab tests" pytest -q tests/lab
 
 .PHONY: scenarios
-scenarios: setup ## Run the Molecule scenarios on freshly created lab hosts
-	rm -rf $(MOLECULE_EPHEMERAL_DIRECTORY)
-	tests/tools/timed "molecule" molecule test --all
+scenarios: setup ## Run the Molecule scenarios on freshly created lab hosts; some alone: make scenarios SCENARIOS='network storage'
+	tests/tools/timed "scenarios" python tests/tools/scenarios.py --budget $(BUDGET) --since $(STARTED) $(SCENARIOS)
 
 .PHONY: test-failover
 test-failover: setup ## Lose nodes of the running lab in every way that tests/failover knows (12 minutes)
-	HONEYCOMB_INVENTORY=$(CURDIR)/inventories/lab pytest -q -p no:cacheprovider tests/failover
+	HONEYCOMB_INVENTORY=$(CURDIR)/inventories/lab HONEYCOMB_LAB_STATE=$(LAB_STATE) pytest -q -p no:cacheprovider tests/failover
 
 .PHONY: test-storage
 test-storage: setup ## Lose disks, monitors and a node under the running lab's Ceph (10 minutes)
@@ -116,11 +124,15 @@ bench: setup ## Measure everything on a fresh lab of its own: the roll-out, tena
 	python tests/benchmarks/network.py
 	python tests/benchmarks/storage.py
 	python tests/benchmarks/failover.py
-	ansible-playbook -i $(HONEYCOMB_INVENTORY) playbooks/lab_down.yml
+	ansible-playbook -i $(HONEYCOMB_INVENTORY) playbooks/lab/remove.yml
 
 .PHONY: bench-network
 bench-network: setup ## Measure on the running lab how fast 100 networks with 1,000 ports are declared
 	python tests/benchmarks/network.py
+
+.PHONY: bench-scale
+bench-scale: setup ## Measure what the deployment host spends per host with 10, 100, 400 hosts, without a connection: make bench-scale SIZES='10 100'
+	python tests/benchmarks/scale.py $(SIZES)
 
 .PHONY: bench-storage
 bench-storage: setup ## Measure storage on the running lab: lists against single calls, the SSD profile
@@ -133,6 +145,10 @@ bench-failover: setup ## Measure on the running lab how long the loss of a node 
 .PHONY: docs
 docs: setup ## Build the reference of modules, roles and plugins as HTML into .cache/docs
 	tests/tools/build-docs .cache/docs
+
+.PHONY: tables
+tables: setup ## Write the tables that follow from the components' declarations into docs/
+	python tests/tools/component_tables.py
 
 .PHONY: lock
 lock: ## Pin requirements.in again, with hashes, into requirements.txt

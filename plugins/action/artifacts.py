@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Installs program files on a host from the control machine's mirror. Options: plugins/modules/artifacts.py."""
+"""Installs program files on a host from the deployment host's mirror. Options: plugins/modules/artifacts.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import check, mirror_path
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.plugin_utils.replies import HostFailed, demand
 
 
@@ -43,21 +43,21 @@ class ActionModule(ActionBase):
             raise CloudError(f"cloud_artifacts has no {', '.join(unknown)}", "Add a version, a url and a sha256: see docs/versions.md.")
         for name in arguments["names"]:
             check(name, arguments["artifacts"][name])
-        wanted = {name: {key: arguments["artifacts"][name][key] for key in ("version", "sha256")} for name in arguments["names"]}
-        options = {"root": arguments["root"], "artifacts": wanted, "keep": arguments["keep"]}
-        found = self._on_host(options | {"verify": arguments["verify"]}, task_vars)["found"]
-        send = [name for name in wanted if not found[name]["file"]]
-        link = [name for name in wanted if not (found[name]["file"] and found[name]["link"])]
-        changes = [f"{verb} {name} {wanted[name]['version']}" for verb, names in (("install", send), ("use", link)) for name in names]
+        desired = {name: {key: arguments["artifacts"][name][key] for key in ("version", "sha256")} for name in arguments["names"]}
+        options = {"root": arguments["root"], "artifacts": desired, "keep": arguments["keep"]}
+        current = self._on_host(options | {"verify": arguments["verify"]}, task_vars)["current"]
+        send = [name for name in desired if not current[name]["file"]]
+        link = [name for name in desired if not (current[name]["file"] and current[name]["link"])]
+        changes = [f"{verb} {name} {desired[name]['version']}" for verb, names in (("install", send), ("use", link)) for name in names]
         if changes and not self._task.check_mode:
-            self._on_host(options | {"sources": {name: self._send(arguments["mirror"], name, wanted[name]) for name in send}}, task_vars)
+            self._on_host(options | {"sources": {name: self._send(arguments["mirror"], name, desired[name]) for name in send}}, task_vars)
         return {"changed": bool(changes), "changes": changes}
 
     def _send(self, mirror: str, name: str, artifact: dict) -> str:
         """Transfer one file from the mirror to the host's temporary directory; returns its path there."""
         source = mirror_path(mirror, name, artifact)
         if not source.exists():
-            raise CloudError(f"The mirror has no {source}", "Fill it: ansible-playbook playbooks/artifacts.yml")
+            raise CloudError(f"The mirror has no {source}", "Fill it: ansible-playbook playbooks/day2/artifact/mirror.yml")
         if not self._connection._shell.tmpdir:
             self._make_tmp_path()
         return self._transfer_file(str(source), self._connection._shell.join_path(self._connection._shell.tmpdir, name))

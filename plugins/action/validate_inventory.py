@@ -1,10 +1,11 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Checks the whole inventory in one task, without a connection. What must hold is in module_utils/inventory/rules.py."""
+"""Checks the whole inventory in one task, without a connection. What must hold is in module_utils/inventory."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,22 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd import shards
-from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory import routing, rules
+from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory import (
+    address_rules,
+    artifact_rules,
+    group_rules,
+    name_rules,
+    option_rules,
+    port_rules,
+    routing,
+    storage_rules,
+    tenant_rules,
+)
+from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.findings import Finding, render
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.options import CLOUD_OPTIONS, LAB_OPTIONS
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab import definition
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network import declaration
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils import component_files, component_parts
 
 try:
     from ansible._internal._datatag._tags import Origin  # where a value stands in a file: only a nicety of the messages
@@ -51,6 +64,9 @@ class ActionModule(ActionBase):
         hostvars, groups = task_vars["hostvars"], {name: list(hosts) for name, hosts in task_vars["groups"].items()}
         hosts = groups.get("all", [])
         specs, defaults = self._roles()
+        known_components = component_files.load(ROLES, lambda path: self._loader.load_from_file(path, trusted_as_template=True))
+        required = [name for name, options in component_files.groups(known_components.values()).items() if options["required"]]
+        arguments["groups"] = [*dict.fromkeys([*required, *arguments["groups"]])]
         unknown_roles = sorted(set(arguments["roles"]) - set(specs))
         if unknown_roles:
             raise AnsibleError(f"roles: expected roles of this collection, found {', '.join(unknown_roles)}")
@@ -58,10 +74,15 @@ class ActionModule(ActionBase):
         known = {**CLOUD_OPTIONS, **LAB_OPTIONS, **{name: spec for role in specs.values() for name, spec in role.items()}}
         raw = {host: hostvars.raw_get(host) for host in hosts}
         values, given, findings, notes = self._resolve(raw, known, defaults, [*specs, "cloud"])
+        hostvars = {host: dict(variables) for host, variables in values.items()}
+        declarations = {**self._role_variables(known_components), "hostvars": hostvars}
+        for variables in values.values():
+            variables.declarations = declarations
 
         findings += self._required(given, groups, specs, defaults, arguments)
-        findings += [_located(finding, raw) for finding in self._cross_host(values, given, groups, arguments)]
-        lines = rules.render(findings, hosts)
+        cross = self._cross_host(values, given, groups, arguments) + _check_components(known_components, values, groups, known)
+        findings += [_located(finding, raw) for finding in cross]
+        lines = render(findings, hosts)
 
         result["changed"] = False
         result["notes"] = list(notes)
@@ -93,92 +114,185 @@ class ActionModule(ActionBase):
                 defaults.update(self._loader.load_from_file(str(path), trusted_as_template=True) or {})
         return specs, defaults
 
+    def _role_variables(self, components: dict[str, component_files.Component]) -> dict[str, Any]:
+        """Return the variables of roles that are components: what their declarations may use beside options."""
+        found: dict[str, Any] = {}
+        for path in (ROLES / name / "vars" / "main.yml" for name in components):
+            found.update((self._loader.load_from_file(str(path), trusted_as_template=True) or {}) if path.exists() else {})
+        return found
+
     def _resolve(
         self, raw: dict[str, dict], known: dict[str, dict], defaults: dict[str, Any], prefixes: list[str]
-    ) -> tuple[dict[str, dict], dict[str, set[str]], list[rules.Finding], list[str]]:
+    ) -> tuple[dict[str, dict], dict[str, set[str]], list[Finding], list[str]]:
         """Template every option that the inventory sets and check its name and type.
 
         Returns values with defaults beneath, the names given per host, findings, and notes on what could not be checked yet.
         """
-        findings: list[rules.Finding] = []
+        findings: list[Finding] = []
         notes: dict[str, None] = {}
         values: dict[str, dict] = {}
         given: dict[str, set[str]] = {}
-        types: dict[tuple[str, str], list[rules.Finding]] = {}
+        types: dict[tuple[str, str], list[Finding]] = {}
+        # Values of a group's file are the same object on all its hosts; what has no template in it is the same value too.
+        sound: dict[tuple[str, int], Any] = {}
         for host, variables in raw.items():
             templar = self._templar.copy_with_new_env(available_variables={**defaults, **variables})
             names = [name for name in variables if not name.startswith("ansible_")]
-            for name, problem in rules.check_names(names, known, prefixes).items():
-                findings.append(rules.Finding(name, problem, (host,), _where(name, variables)))
+            named = [name for name in names if not (name in option_rules.ARGUMENTS and option_rules.is_argument(name, variables[name]))]
+            for name, problem in option_rules.check_names(named, known, prefixes).items():
+                findings.append(Finding(name, problem, (host,), _where(name, variables)))
             values[host], given[host] = _Lazy(templar, defaults), set()
             for name in (name for name in names if name in known):
                 given[host].add(name)
+                same = (name, id(variables[name]))
+                if same in sound:
+                    values[host][name] = sound[same]
+                    continue
                 try:
                     value = templar.template(variables[name])
                 except AnsibleError as error:
                     if name == BUILT_LATER and re.search("not found|could not locate", _reason(error), re.IGNORECASE):
                         notes[
-                            f"{name} is not checked: the file that it reads does not exist yet (playbooks/artifacts_build.yml makes it)"
+                            f"{name} is not checked: the file that it reads does not exist yet (playbooks/lab/artifacts.yml makes it)"
                         ] = None
                     else:
                         problem = f"expected a value, found a template that cannot be worked out: {_reason(error)}"
-                        findings.append(rules.Finding(name, problem, (host,), _where(name, variables)))
+                        findings.append(Finding(name, problem, (host,), _where(name, variables)))
                     continue
                 values[host][name] = value
                 key = (name, repr(value))
                 if key not in types:
-                    types[key] = rules.check_value(name, value, known[name])
-                where = _where(name, variables)
-                findings += [rules.Finding(found.subject, found.problem, (host,), where) for found in types[key]]
+                    types[key] = option_rules.check_value(name, value, known[name]) or option_rules.check_meaning(name, value, known[name])
+                findings += [Finding(finding.subject, finding.problem, (host,), _where(name, variables)) for finding in types[key]]
+                if not types[key] and not templar.is_template(variables[name]):
+                    sound[same] = value
         return values, given, findings, list(notes)
 
     @staticmethod
-    def _required(given: dict, groups: dict, specs: dict, defaults: dict, arguments: dict) -> list[rules.Finding]:
+    def _required(given: dict, groups: dict, specs: dict, defaults: dict, arguments: dict) -> list[Finding]:
         needed = [name for name, spec in CLOUD_OPTIONS.items() if spec.get("required")]
-        findings = rules.check_required(given, given, needed)
+        findings = option_rules.check_required(given, given, needed)
         for role, group in arguments["roles"].items():
             names = [
                 name
                 for name, spec in specs[role].items()
                 if spec.get("required") and name not in defaults and name not in arguments["passed"] and name not in needed
             ]
-            findings += rules.check_required(given, groups.get(group, []), names)
+            findings += option_rules.check_required(given, groups.get(group, []), names)
         return findings
 
     @staticmethod
-    def _cross_host(values: dict, given: dict, groups: dict, arguments: dict) -> list[rules.Finding]:
+    def _cross_host(values: dict, given: dict, groups: dict, arguments: dict) -> list[Finding]:
         hosts = list(values)
         first = values[hosts[0]] if hosts else {}
         lab = first.get("lab_networks") if hosts and "lab_networks" in given[hosts[0]] else None  # else there is no lab
         lab = {name: net.get("cidr") if isinstance(net, dict) else None for name, net in lab.items()} if isinstance(lab, dict) else {}
         management = first.get("cloud_management_network") or lab.get("management")
 
-        findings = rules.check_groups(groups, arguments["groups"])
-        findings += rules.check_zones(groups, hosts)
-        findings += rules.check_kinds(groups, hosts, KINDS)
+        findings = group_rules.check_groups(groups, arguments["groups"])
+        findings += group_rules.check_zones(groups, hosts)
+        findings += group_rules.check_kinds(groups, hosts, KINDS)
+        findings += name_rules.check_hosts(hosts)
+        findings += _check_groups(first, groups)
         for name, spec in CLOUD_OPTIONS.items():
             if spec.get("same"):
-                findings += rules.check_same(values, name)
+                findings += option_rules.check_same(values, name)
         findings += _check_lab(first, values) if lab else []
-        findings += rules.check_networks({f"lab_networks.{name}.cidr": cidr for name, cidr in lab.items() if cidr is not None})
-        findings += rules.check_addresses(values, management)
-        findings += rules.check_vip(first.get("cloud_api_vip"), values, management)
+        findings += address_rules.check_networks({f"lab_networks.{name}.cidr": cidr for name, cidr in lab.items() if cidr is not None})
+        if first.get("cloud_management_network"):
+            findings += address_rules.check_networks({"cloud_management_network": first["cloud_management_network"]})
+        findings += address_rules.check_addresses(values, management)
+        findings += address_rules.check_storage(values)
+        findings += address_rules.check_vip(first.get("cloud_api_vip"), values, management)
         if "cloud_name" in first:
-            findings += rules.check_label("cloud_name", first["cloud_name"])
+            findings += option_rules.check_label("cloud_name", first["cloud_name"])
+        if "cloud_domain" in first:
+            findings += name_rules.check_domain("cloud_domain", first["cloud_domain"])
         if "cloud_artifacts" in first:
-            findings += rules.check_artifacts(first["cloud_artifacts"], arguments["artifacts"])
-        findings += rules.check_underlay(values, groups.get("ovn_host", []))
+            findings += artifact_rules.check_artifacts(first["cloud_artifacts"], arguments["artifacts"])
+        findings += address_rules.check_underlay(values, groups.get("ovn_host", []))
         if isinstance(first.get("tenants"), list):
-            findings += rules.check_tenants(first["tenants"], CLOUD_OPTIONS["tenants"], _network_limits(first, groups))
+            limits, carriers = _network_limits(first, groups), group_rules.zones(groups, groups.get("container_host", []))
+            findings += tenant_rules.check_tenants(first["tenants"], CLOUD_OPTIONS["tenants"], limits, carriers)
+        for host, variables in values.items():
+            findings += option_rules.check_fencing(host, variables.get("cloud_fencing"), bool(groups.get("ovn_gateway")))
+            if host in groups.get("ovn_gateway", []):
+                findings += address_rules.check_forbidden(host, variables.get("ovn_gateway_forbidden"))
+            if host in groups.get("ceph_osd", []):
+                findings += storage_rules.check_devices(host, variables.get("ceph_osd_devices"))
+        findings += storage_rules.check_iscsi(values, groups)
+        findings += name_rules.check_ceph_users(groups, first.get("tenants"), first.get("ceph_cluster_users"))
         findings += routing.check_routing(values, groups, first["lab_networks"] if lab else {})
         members = groups.get("etcd", [])
         if members:
             members_values = {host: values[host] for host in members}
-            findings += rules.check_same(members_values, "etcd_shards")
-            wanted = values[members[0]].get("etcd_shards")
-            messages = shards.validate_shards(wanted, members) if wanted is not None else []
-            findings += [rules.Finding(*message.split(": ", 1)) for message in messages]
+            findings += option_rules.check_same(members_values, "etcd_shards")
+            desired = values[members[0]].get("etcd_shards")
+            messages = shards.validate_shards(desired, members) if desired is not None else []
+            findings += [Finding(*message.split(": ", 1)) for message in messages]
         return findings
+
+
+def _check_groups(first: dict, groups: dict) -> list[Finding]:
+    """Groups whose hosts need one another, or vote."""
+    findings = group_rules.check_within(groups, "ovn_gateway", "ovn_host", "brings the egress network to them")
+    tenants = first.get("tenants")
+    if any(isinstance(one, dict) and one.get("containers") for one in (tenants if isinstance(tenants, list) else [])):
+        findings += group_rules.check_within(groups, "container_host", "ovn_host", "brings the tenants' networks to them")
+        findings += group_rules.check_within(groups, "container_host", "ceph_client", "brings the cloud disks to them")
+    findings += group_rules.check_odd(groups, "ceph_mon", "Ceph monitors")
+    findings += group_rules.check_odd(groups, "ovn_central", "members of the OVN databases")
+    return findings + storage_rules.check_replicas(group_rules.zones(groups, groups.get("ceph_osd", [])), first.get("ceph_cluster_pools"))
+
+
+def _check_components(
+    components: dict[str, component_files.Component], values: dict, groups: dict, options: Container[str]
+) -> list[Finding]:
+    """What follows from the components' declarations: common names of certificates, ports of hosts and of the virtual address."""
+    findings: list[Finding] = []
+    groups_of: dict[str, list[str]] = {host: [] for host in values}
+    for group, members in groups.items():
+        for host in members:
+            groups_of.setdefault(host, []).append(group)
+    for host, variables in values.items():
+        names = groups_of[host]
+        certificates = [
+            (entry["name"], common_name)
+            for component in components.values()
+            for entry in component_parts.entries(component, "certificates", names)
+            if (common_name := variables.worked_out(entry.get("common_name"))) is not None
+        ]
+        findings += name_rules.check_certificates(host, [(name, str(common_name)) for name, common_name in certificates])
+        findings += port_rules.check_ports(
+            host, [use for component in components.values() for use in _listening(component, names, variables, options)]
+        )
+    first = next(iter(values.values()), {})
+    findings += name_rules.check_cas(first.get("cloud_name"), component_parts.cas(components.values(), groups))
+    services = []
+    for component in components.values():
+        hosts = groups.get(next(iter(component.groups), ""), [])
+        for service in component_parts.literal([component], "load_balancer") if hosts else []:
+            option = str(service["port"]).strip("{} ")
+            services.append((service["name"], option, values[hosts[0]].worked_out(service["port"])))
+    return findings + option_rules.check_services(services)
+
+
+def _listening(component: component_files.Component, groups: list[str], variables: _Lazy, options: Container[str]) -> list[port_rules.Use]:
+    """The ports that a component opens on a host; those that only a running host knows are left out."""
+    declared = component_parts.entries(component, "firewall", groups)
+    rules = [(rule, rule) for rule in declared] if isinstance(declared, list) else []
+    if isinstance(declared, str):  # an expression stands for all of them
+        rules = [(rule, declared) for rule in variables.worked_out(declared) or []]
+    found = []
+    for rule, written in rules:
+        kind = rule.get("address", "management")
+        address = next((str(value) for name in component_files.ADDRESSES[kind] if (value := variables.get(name))), "")
+        ports = rule.get("ports", rule.get("port"))
+        for port in ports if isinstance(ports, list) else [ports]:
+            names = dict.fromkeys(re.findall(r"\w+", str(port if written is rule else written)))
+            reason = ", ".join(name for name in names if name in options) or rule["comment"]
+            found += port_rules.uses(component.name, reason, address, rule.get("protocol", "tcp"), variables.worked_out(port))
+    return found
 
 
 class _Lazy(dict):
@@ -187,6 +301,8 @@ class _Lazy(dict):
     def __init__(self, templar: Any, defaults: dict[str, Any]):
         super().__init__()
         self._templar, self._defaults = templar, defaults
+        self.declarations: dict[str, Any] = {}  # what components' declarations see beside the host's variables
+        self._declared: Any = None
 
     def get(self, name: str, default: Any = None) -> Any:
         if name not in self and name in self._defaults:
@@ -196,29 +312,39 @@ class _Lazy(dict):
                 return default
         return super().get(name, default)
 
+    def worked_out(self, value: Any) -> Any:
+        """Return a value of a component's declaration for this host; None when it needs what only a running host knows."""
+        if self._declared is None:
+            variables = {**self.declarations, **self._templar.available_variables}
+            self._declared = self._templar.copy_with_new_env(available_variables=variables)
+        try:
+            return self._declared.template(value)
+        except AnsibleError:
+            return None
 
-def _located(finding: rules.Finding, raw: dict[str, dict]) -> rules.Finding:
+
+def _located(finding: Finding, raw: dict[str, dict]) -> Finding:
     """Add the file and line of the variable that a finding is about."""
     name = finding.subject.split(".", 1)[0]
     variables = raw.get(finding.hosts[0] if finding.hosts else next(iter(raw), ""), {})
     return finding if finding.where or name not in variables else replace(finding, where=_where(name, variables))
 
 
-def _check_lab(first: dict, values: dict) -> list[rules.Finding]:
+def _check_lab(first: dict, values: dict) -> list[Finding]:
     """Names that the lab makes of its options must be possible: asked of the lab's own rules, with its hosts' addresses."""
     findings, whole = [], {}
     for name, options in first["lab_networks"].items():
         if isinstance(options, dict) and isinstance(options.get("cidr"), str) and isinstance(options.get("interface"), str):
             whole[name] = options
         else:
-            findings.append(rules.Finding(f"lab_networks.{name}", f"expected cidr and interface, found {options}"))
+            findings.append(Finding(f"lab_networks.{name}", f"expected cidr and interface, found {options}"))
     networks, _reasons = definition.parse_networks(whole)  # overlaps and unreadable networks are reported by check_networks
     # The highest number makes the longest names, so it speaks for all.
     numbers = {host: variables["lab_index"] for host, variables in values.items() if isinstance(variables.get("lab_index"), int)}
     highest = {name: network.cidr.network_address + max(numbers.values(), default=0) for name, network in networks.items()}
     hosts = {host: definition.Host(host, highest) for host in numbers}
     lab = definition.Lab(str(first.get("lab_name")), ROLES, ROLES, networks, hosts)  # paths play no part in names
-    findings += [rules.Finding("lab_name", reason.split(": ", 1)[-1]) for reason in definition.name_reasons(lab)]
+    findings += [Finding("lab_name", reason.split(": ", 1)[-1]) for reason in definition.name_reasons(lab)]
     return findings
 
 

@@ -23,7 +23,7 @@ options:
     type: dict
     required: true
   ca:
-    description: Certificate of etcd's authority.
+    description: Certificate of etcd's CA.
     type: path
     default: /etc/honeycomb/pki/ca/etcd.crt
   certificate:

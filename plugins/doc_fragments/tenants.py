@@ -135,4 +135,123 @@ options:
             type: list
             elements: int
             default: []
+      containers:
+        description: Stateful containers of the tenant, each on a disk of its own and with a port in a network of the tenant.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: Name within the tenant.
+            type: str
+            required: true
+          image:
+            description: Image, as the archive or the registry names it.
+            type: str
+            required: true
+          network:
+            description: Network of the tenant that the container is in.
+            type: str
+            required: true
+          addresses:
+            description: IPv4 and IPv6 addresses of its port.
+            type: list
+            elements: str
+            required: true
+          mac:
+            description: MAC address. One that follows from the names and never changes, when it is not given.
+            type: str
+          groups:
+            description: Groups of the tenant, as for a port.
+            type: list
+            elements: str
+            default: []
+          bandwidth:
+            description: Limits of its port.
+            type: dict
+            suboptions: *bandwidth
+          public:
+            description: Public addresses of the container.
+            type: dict
+            suboptions:
+              addresses:
+                description: IPv4 and IPv6 addresses that external networks reach it by.
+                type: list
+                elements: str
+                required: true
+              rate_in:
+                description: Limit of what reaches it by them, in kbit/s. V(0) means none.
+                type: int
+                default: 0
+              rate_out:
+                description: Limit of what leaves it by them, in kbit/s. V(0) means none.
+                type: int
+                default: 0
+          disk_gb:
+            description: Size of its disk in GiB.
+            type: int
+            required: true
+          filesystem:
+            description: File system of its disk.
+            type: str
+            choices: [xfs, ext4]
+            default: xfs
+          command:
+            description: Command or arguments, after the image's entry point.
+            type: list
+            elements: str
+            default: []
+          env:
+            description: Environment. Not for secrets.
+            type: dict
+            default: {}
+          secrets:
+            description: Names of secrets that are made once, in the cloud's secrets file. Each is a file in C(/run/secrets).
+            type: list
+            elements: str
+            default: []
+          volumes:
+            description: Volumes, name to path in the container.
+            type: dict
+            default: {}
+          user:
+            description: User and group in the container, as numbers V(uid:gid). By default what the image says.
+            type: str
+            default: ""
+          capabilities:
+            description: Capabilities that the container keeps. All others are dropped.
+            type: list
+            elements: str
+            default: []
+          read_only:
+            description: Whether its root file system is read-only.
+            type: bool
+            default: true
+          memory_mb:
+            description: Limit of memory in MiB, where the host's cgroups can enforce one. V(0) means none.
+            type: int
+            default: 0
+          cpus:
+            description: Limit of processors, where the host's cgroups can enforce one. V(0) means none.
+            type: float
+            default: 0
+          ready_port:
+            description: TCP port on which the container must answer before it counts as serving.
+            type: int
+          order:
+            description: Containers of a lower number serve before those of a higher one are started.
+            type: int
+            default: 50
+          node:
+            description: Node that it is placed on first. Later the metadata of its disk says where it is.
+            type: str
+            default: ""
+          zone:
+            description: Zone that is preferred for it.
+            type: str
+            default: ""
+          anti_affinity:
+            description: Containers of the same tenant and of the same word here are kept on different hosts.
+            type: str
+            default: ""
 """

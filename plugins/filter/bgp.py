@@ -10,42 +10,58 @@ from ansible.errors import AnsibleFilterError
 
 
 def bgp_neighbors(host: str, groups: Mapping, hostvars: Mapping) -> list[dict]:
-    """Return the sessions of a host, each with name, line, asn, address (of the other side) and interface (of this one).
+    """Return the sessions of a host, each with name, uplink, asn, address (of the other side) and interface (of this one).
 
     A host of group bgp has one per entry of its ``frr_uplinks``. Every other host is a router upstream: it has one per uplink of a host
-    of group bgp whose ``neighbor`` is an address in its own ``frr_uplinks``. Raises AnsibleFilterError for a line without an ASN.
+    of group bgp whose ``neighbor`` is an address in its own ``frr_uplinks``. Raises AnsibleFilterError for an uplink without an ASN.
     """
     speakers = list(groups.get("bgp", []))
     here = hostvars[host]
-    lines = here.get("cloud_uplinks") or {}
+    known = here.get("cloud_uplinks") or {}
     own = here.get("frr_uplinks") or []
     if host in speakers:
-        unknown = sorted({uplink["line"] for uplink in own} - set(lines))
+        unknown = sorted({entry["uplink"] for entry in own} - set(known))
         if unknown:
-            raise AnsibleFilterError(f"frr_uplinks of {host}: no such line in cloud_uplinks: {', '.join(unknown)}")
+            raise AnsibleFilterError(f"frr_uplinks of {host}: no such uplink in cloud_uplinks: {', '.join(unknown)}")
         return [
             {
-                "name": uplink["line"],
-                "line": uplink["line"],
-                "asn": lines[uplink["line"]]["asn"],
-                "address": uplink["neighbor"],
-                "interface": uplink["interface"],
+                "name": entry["uplink"],
+                "uplink": entry["uplink"],
+                "asn": known[entry["uplink"]]["asn"],
+                "address": entry["neighbor"],
+                "interface": entry["interface"],
             }
-            for uplink in own
+            for entry in own
         ]
-    interfaces = {uplink["address"]: uplink["interface"] for uplink in own}
+    interfaces = {entry["address"]: entry["interface"] for entry in own}
     return [
         {
-            "name": f"{speaker}-{uplink['line']}",
-            "line": uplink["line"],
+            "name": f"{speaker}-{entry['uplink']}",
+            "uplink": entry["uplink"],
             "asn": hostvars[speaker]["cloud_bgp_asn"],
-            "address": uplink["address"],
-            "interface": interfaces[uplink["neighbor"]],
+            "address": entry["address"],
+            "interface": interfaces[entry["neighbor"]],
         }
         for speaker in speakers
-        for uplink in hostvars[speaker].get("frr_uplinks") or []
-        if uplink["neighbor"] in interfaces
+        for entry in hostvars[speaker].get("frr_uplinks") or []
+        if entry["neighbor"] in interfaces
     ]
+
+
+def bgp_uplinks(host: str, groups: Mapping, hostvars: Mapping) -> list[dict]:
+    """Return the uplinks of a host in order, each once, with name, asn (of the other side) and local_asn (that the other side expects).
+
+    A router upstream of several uplinks is another autonomous system on each whose number in ``cloud_uplinks`` differs.
+    """
+    own = hostvars[host]
+    uplinks = own.get("cloud_uplinks") or {}
+    names = list(dict.fromkeys(entry["uplink"] for entry in own.get("frr_uplinks") or []))
+    speaks = host in groups.get("bgp", [])
+    found = []
+    for name in names:
+        ours, theirs = int(own["cloud_bgp_asn"]), int(uplinks[name]["asn"])
+        found.append({"name": name, "asn": theirs if speaks else ours, "local_asn": ours if speaks else theirs})
+    return found
 
 
 def bgp_firewall(neighbors: Iterable[Mapping]) -> list[dict]:
@@ -59,9 +75,9 @@ def bgp_firewall(neighbors: Iterable[Mapping]) -> list[dict]:
     ]
 
 
-def bgp_secrets(lines: Iterable[str]) -> list[dict]:
-    """Return what to ask of module secrets: one password per line. A provider's own is written into the secrets file before."""
-    return [{"name": f"bgp_{line}", "kind": "password", "size": 32} for line in lines]
+def bgp_secrets(uplinks: Iterable[str]) -> list[dict]:
+    """Return what to ask of module secrets: one password per uplink. A provider's own is written into the secrets file before."""
+    return [{"name": f"bgp_{uplink}", "kind": "password", "size": 32} for uplink in uplinks]
 
 
 def bgp_names(neighbors: Iterable[Mapping]) -> list[dict]:
@@ -74,4 +90,10 @@ class FilterModule:
 
     def filters(self) -> dict:
         """Return the filters by name."""
-        return {"bgp_neighbors": bgp_neighbors, "bgp_firewall": bgp_firewall, "bgp_names": bgp_names, "bgp_secrets": bgp_secrets}
+        return {
+            "bgp_neighbors": bgp_neighbors,
+            "bgp_firewall": bgp_firewall,
+            "bgp_names": bgp_names,
+            "bgp_secrets": bgp_secrets,
+            "bgp_uplinks": bgp_uplinks,
+        }

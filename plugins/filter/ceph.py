@@ -15,10 +15,19 @@ def addresses(hosts: Iterable[str], hostvars: Mapping) -> dict[str, str]:
     return {host: hostvars[host].get("cloud_storage_address") or hostvars[host]["cloud_address"] for host in hosts}
 
 
-def sources(names: Iterable[str], groups: Mapping[str, list[str]], hostvars: Mapping) -> list[str]:
-    """Return the addresses for storage of all hosts in the named groups, for a firewall's rule. A group without hosts adds nothing."""
-    hosts = dict.fromkeys(host for name in names for host in groups.get(name, []))
-    return list(addresses(hosts, hostvars).values())
+def bootstrappable(groups: Mapping[str, list[str]], hostvars: Mapping) -> bool:
+    """Say whether monitors may begin a new cluster: every host was asked (``honeycomb_host``), and none has data of a monitor or OSD.
+
+    A host that was asked for something else might have some.
+    """
+    hosts = dict.fromkeys([*groups["ceph_mon"], *groups["ceph_osd"]])
+    current = [hostvars[host].get("honeycomb_host", {}).get("data", {}) for host in hosts]
+    return all(name in data and not data[name] for data in current for name in ("ceph_mon", "ceph_osd"))
+
+
+def base_users(groups: Mapping[str, list[str]], tenants: Iterable[Mapping]) -> dict[str, list[str]]:
+    """Return the users of the cluster's daemons, of the hosts that are clients, and of the tenants, by what they are for."""
+    return keys.base_users(groups, [tenant["name"] for tenant in tenants])
 
 
 def zone(groups: Mapping[str, list[str]], host: str) -> str:
@@ -33,9 +42,11 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "ceph_addresses": addresses,
+            "ceph_base_users": base_users,
+            "ceph_bootstrappable": bootstrappable,
             "ceph_keyring": keyring,
             "ceph_secret": keys.secret_name,
-            "ceph_secrets": keys.wanted_secrets,
-            "ceph_sources": sources,
+            "ceph_secrets": keys.secrets,
+            "ceph_user_keys": keys.with_keys,
             "ceph_zone": zone,
         }

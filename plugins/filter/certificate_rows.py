@@ -37,14 +37,14 @@ _value:
 
 def certificate_rows(hosts: dict[str, list[dict] | None], renew_days: int = 30) -> list[list]:
     """Return rows of days left, end (date), host, name, subject, names, notes; the soonest end first."""
-    silent = [["", "", host, "", "", "", "did not answer"] for host, found in sorted(hosts.items()) if found is None]
-    entries = [(entry["not_after"], host, entry) for host, found in hosts.items() for entry in found or []]
+    silent = [["", "", host, "", "", "", "did not answer"] for host, certificates in sorted(hosts.items()) if certificates is None]
+    entries = [(entry["not_after"], host, entry) for host, certificates in hosts.items() for entry in certificates or []]
     rows = []
     for _, host, entry in sorted(entries, key=lambda item: (item[0], item[1], item[2]["name"])):
         left, notes = entry["days_left"], list(entry["notes"])
         if left is not None and 0 <= left < renew_days:
-            notes.insert(0, f"under {renew_days} days: " + ("replace it" if entry["kind"] == "authority" else "run playbooks/pki.yml"))
-        name = f"{entry['name']} (authority)" if entry["kind"] == "authority" else entry["name"]
+            notes.insert(0, f"under {renew_days} days: " + ("replace it" if entry["kind"] == "ca" else "run playbooks/layers/pki.yml"))
+        name = f"{entry['name']} (CA)" if entry["kind"] == "ca" else entry["name"]
         rows.append([left, entry["not_after"][:10], host, name, entry["subject"], " ".join(entry["names"]), ", ".join(notes)])
     return silent + rows
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
@@ -17,18 +18,24 @@ def containers(
     tenants: list, values: Mapping | None = None, encapsulation: str = "vxlan", underlay_mtu: int = 1500, archives: Mapping | None = None
 ) -> list[dict]:
     """Return the declared containers as module stateful_container takes them, with secrets' ``values`` and images' ``archives``."""
-    found = declaration.specs(tenants, Limits(encapsulation, int(underlay_mtu)))
+    desired = declaration.specs(tenants, Limits(encapsulation, int(underlay_mtu)))
     names = {declaration.key(tenant, one): one.get("secrets", []) for tenant in tenants for one in tenant.get("containers", [])}
-    for spec in found:
+    for spec in desired:
         tenant, name = spec["tenant"], spec["name"]
         spec["key"] = f"{tenant}.{name}"
         spec["secrets"] = {secret: values[declaration.secret(tenant, name, secret)] if values else "" for secret in names[spec["key"]]}
         if archives and spec["image"] in archives:
-            spec["archive"] = f"{IMAGES}/{PurePosixPath(archives[spec['image']]).name}"
-    return found
+            spec["archive"] = archive(archives[spec["image"]])
+    return desired
 
 
-def wanted_secrets(tenants: list) -> list[dict]:
+def archive(path: str) -> str:
+    """Return where hosts have an archive of the deployment host: a file of its own for each path, also where two end in one name."""
+    source = PurePosixPath(path)
+    return f"{IMAGES}/{source.stem}-{hashlib.sha256(str(source).encode()).hexdigest()[:12]}{source.suffix}"
+
+
+def secrets(tenants: list) -> list[dict]:
     """Return the secrets of all containers as module secrets takes them."""
     return [
         {"name": declaration.secret(tenant["name"], one["name"], secret), "kind": "password", "size": 32}
@@ -38,7 +45,7 @@ def wanted_secrets(tenants: list) -> list[dict]:
     ]
 
 
-def wishes(tenants: list) -> list[dict]:
+def placement_requests(tenants: list) -> list[dict]:
     """Return what decides where containers go, as module container_placement takes it."""
     return [
         {
@@ -52,8 +59,17 @@ def wishes(tenants: list) -> list[dict]:
     ]
 
 
+def disks(tenants: list) -> list[dict]:
+    """Return what is declared of the containers' disks, as module container_preflight takes it."""
+    return [
+        {"tenant": tenant["name"], "name": one["name"], **{name: one[name] for name in ("disk_gb", "filesystem") if one.get(name)}}
+        for tenant in tenants
+        for one in tenant.get("containers", [])
+    ]
+
+
 def nodes(names: list, groups: Mapping, hostvars: Mapping) -> list[dict]:
-    """Return hosts that carry containers, with zone and room."""
+    """Return hosts that carry containers, with zone and capacity."""
     return [
         {
             "name": name,
@@ -104,7 +120,7 @@ def timeline(result: Mapping) -> list[str]:
         for step, words in (("disk", "has its disk"), ("port", "has its address"), ("started", "started"), ("serving", "serves"))
         if step in one
     ]
-    lines.append(f"{float(result['given']):6.1f}  disks and ports given to other nodes")
+    lines.append(f"{float(result['reassigned']):6.1f}  disks and ports reassigned to other nodes")
     return lines + [f"{at:6.1f}  {text}" for at, text in sorted(events)]
 
 
@@ -114,6 +130,8 @@ class FilterModule:
     def filters(self) -> dict:
         """Return the filters by name."""
         return {
+            "container_archive": archive,
+            "container_disks": disks,
             "container_fencing": fencing,
             "container_names": names,
             "container_nodes": nodes,
@@ -121,7 +139,7 @@ class FilterModule:
             "container_public_addresses": declaration.public_addresses,
             "container_report": report,
             "container_timeline": timeline,
-            "container_secrets": wanted_secrets,
+            "container_secrets": secrets,
             "container_specs": containers,
-            "container_wishes": wishes,
+            "container_placement_requests": placement_requests,
         }

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes import flags
 
 
@@ -24,15 +24,15 @@ def _plainly(function: Callable) -> Callable:
     return wrapped
 
 
-def kubeconfig(user: str, server: str, authority: str, certificate: str, key: str, cluster: str = "cloud") -> str:
-    """Return a kubeconfig that holds no secret: it names the files (absolute paths) of the authority, the certificate and the key."""
+def kubeconfig(user: str, server: str, ca: str, certificate: str, key: str, cluster: str = "cloud") -> str:
+    """Return a kubeconfig that holds no secret: it names the files (absolute paths) of the CA, the certificate and the key."""
     # Plain texts, because Ansible's own kinds of text say where they come from, and YAML's writer takes none of them.
-    user, server, authority, certificate, key, cluster = (str(value) for value in (user, server, authority, certificate, key, cluster))
+    user, server, ca, certificate, key, cluster = (str(value) for value in (user, server, ca, certificate, key, cluster))
     return yaml.safe_dump(
         {
             "apiVersion": "v1",
             "kind": "Config",
-            "clusters": [{"name": cluster, "cluster": {"certificate-authority": authority, "server": server}}],
+            "clusters": [{"name": cluster, "cluster": {"certificate-authority": ca, "server": server}}],
             "users": [{"name": user, "user": {"client-certificate": certificate, "client-key": key}}],
             "contexts": [{"name": cluster, "context": {"cluster": cluster, "user": user}}],
             "current-context": cluster,

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils import firewall_sources
 
 DOCUMENTATION = r"""
 name: nftables_rules
@@ -16,29 +17,22 @@ version_added: 0.1.0
 author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 description:
   - Renders a list of firewall rules as the lines of an nftables input chain.
-  - Groups and hosts in C(from) become the O(address_variable) of their members. They are taken from the inventory, so the result does not
-    depend on which hosts are in the run.
-positional: groups, hostvars
+  - Groups and hosts in C(from) become the addresses of their members, which O(sources) has. They are taken from the inventory, so the
+    result does not depend on which hosts are in the run.
+positional: sources
 options:
   _input:
     description:
       - Rules with C(port) or C(ports) (numbers or ranges such as V(30000-32767)), C(protocol) (V(tcp), V(udp), V(sctp), or without ports
-        V(vrrp), V(gre), V(esp)), C(from) (groups, hosts, addresses or networks; anywhere when left out) and C(comment).
+        V(vrrp), V(gre), V(esp)), C(from) (groups, hosts, addresses or networks; anywhere when left out), C(address) (the kind of address
+        of groups and hosts, V(management) when left out) and C(comment).
     type: list
     elements: dict
     required: true
-  groups:
-    description: The magic variable C(groups).
+  sources:
+    description: C(sources) of what M(honeycomb.cloud.component_facts) returns, which resolves groups and hosts once for all.
     type: dict
     required: true
-  hostvars:
-    description: The magic variable C(hostvars).
-    type: dict
-    required: true
-  address_variable:
-    description: Host variable with a host's address.
-    type: str
-    default: cloud_address
   must_admit:
     description:
       - A connection, as C(address), C(protocol) and C(port), that the rules have to let in, else the filter fails.
@@ -49,7 +43,7 @@ options:
 EXAMPLES = r"""
 - name: Show the rules
   ansible.builtin.debug:
-    msg: "{{ rules | honeycomb.cloud.nftables_rules(groups, hostvars) }}"
+    msg: "{{ rules | honeycomb.cloud.nftables_rules(honeycomb_components.sources) }}"
   vars:
     rules:
       - {port: 2379, from: [kube_control], comment: etcd clients}
@@ -67,33 +61,18 @@ _value:
 WITH_PORTS = ("tcp", "udp", "sctp")
 # Protocols without ports, by their number in the IP header (IANA), which nft knows without a name service.
 WITHOUT_PORTS = {"vrrp": 112, "gre": 47, "esp": 50}
-KEYS = {"port", "ports", "protocol", "from", "comment"}
+KEYS = {"port", "ports", "protocol", "from", "address", "comment"}
 COMMENT_LIMIT = 127  # bytes, NFTNL_UDATA_COMMENT_MAXLEN
 
 
-def addresses(sources: Iterable[str], groups: Mapping, hostvars: Mapping, variable: str, rule: str) -> list:
-    """Resolve groups, hosts, addresses and networks to sorted networks without duplicates.
-
-    Raises AnsibleFilterError for a word that is none of them, and for a host without an address: leaving it out would cut it off silently.
-    """
-    if isinstance(sources, str):
-        raise AnsibleFilterError(f"Firewall rule {rule}: from is {sources!r}, expected a list")
-    found = set()
-    for source in sources:
-        members = groups.get(source) if source in groups else [source] if source in groups.get("all", []) else None
-        if members is None:
-            try:
-                found.add(ipaddress.ip_network(source))
-            except ValueError as error:
-                raise AnsibleFilterError(
-                    f"Firewall rule {rule}: {source!r} in from is no group, no host of the inventory, and no address or network ({error})"
-                ) from error
-        for host in members or []:
-            try:
-                found.add(ipaddress.ip_network(hostvars[host][variable]))
-            except (KeyError, ValueError) as error:
-                raise AnsibleFilterError(f"Firewall rule {rule}: host {host} has no valid {variable} ({error})") from error
-    return sorted(found, key=lambda network: (network.version, network))
+def source_of(rule: Mapping, sources: Mapping[str, Mapping], name: str) -> Mapping[str, str]:
+    """Return the source of a rule with C(from). Raises AnsibleFilterError for what is no list or cannot be resolved."""
+    if isinstance(rule["from"], str):
+        raise AnsibleFilterError(f"Firewall rule {name}: from is {rule['from']!r}, expected a list")
+    try:
+        return firewall_sources.find(list(rule["from"]), sources.get(rule.get("address", "management"), {}))
+    except ValueError as error:
+        raise AnsibleFilterError(f"Firewall rule {name}: {error}") from error
 
 
 def ports(rule: Mapping, name: str) -> list[str]:
@@ -112,9 +91,9 @@ def ports(rule: Mapping, name: str) -> list[str]:
     return [word for _, word in sorted(set(result))]
 
 
-def words(values: list) -> str:
-    """Write one value bare and several as an nftables set."""
-    return str(values[0]) if len(values) == 1 else "{ " + ", ".join(str(value) for value in values) + " }"
+def as_set(values: str) -> str:
+    """Write one value bare and several, which commas separate, as an nftables set."""
+    return f"{{ {values} }}" if "," in values else values
 
 
 def match(rule: Mapping, name: str) -> tuple[str, list[str]]:
@@ -134,53 +113,45 @@ def match(rule: Mapping, name: str) -> tuple[str, list[str]]:
     )
 
 
-def render(protocol: str, port_words: list[str], networks: list | None, comment: str) -> list[str]:
-    """Return the lines of one rule: one for each IP version among its sources. None means anywhere, an empty list nobody."""
-    what = f"{protocol} dport {words(port_words)}" if port_words else f"meta l4proto {WITHOUT_PORTS[protocol]}"
+def render(protocol: str, port_words: list[str], source: Mapping[str, str] | None, comment: str) -> list[str]:
+    """Return the lines of one rule: one for each IP version among its sources. None means anywhere, an empty source nobody."""
+    what = f"{protocol} dport {as_set(', '.join(port_words))}" if port_words else f"meta l4proto {WITHOUT_PORTS[protocol]}"
     text = comment.replace('"', "'").encode()[:COMMENT_LIMIT].decode(errors="ignore")
     verdict = "accept" + (f' comment "{text}"' if text else "")
-    if networks is None:
+    if source is None:
         return [f"{what} {verdict}"]
     lines = []
-    for version, keyword in ((4, "ip"), (6, "ip6")):
-        if any(network.version == version and network.prefixlen == 0 for network in networks):
+    for keyword, version in firewall_sources.VERSIONS.items():
+        found = source.get(keyword)
+        if found == firewall_sources.ANYWHERE[keyword]:
             lines.append(f"meta nfproto ipv{version} {what} {verdict}")
-            continue
-        sources = [host_or_network(network) for network in ipaddress.collapse_addresses(n for n in networks if n.version == version)]
-        if sources:
-            lines.append(f"{keyword} saddr {words(sources)} {what} {verdict}")
+        elif found:
+            lines.append(f"{keyword} saddr {as_set(found)} {what} {verdict}")
     return lines
 
 
-def host_or_network(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> str:
-    """Write a network of one address without its prefix length."""
-    return str(network.network_address) if network.num_addresses == 1 else str(network)
-
-
-def admits(protocol: str, port_words: list[str], networks: list | None, wanted: Mapping) -> bool:
-    """Say whether one rule lets the wanted connection in."""
-    if protocol != wanted.get("protocol", "tcp"):
+def admits(protocol: str, port_words: list[str], source: Mapping[str, str] | None, connection: Mapping) -> bool:
+    """Say whether one rule lets the connection in."""
+    if protocol != connection.get("protocol", "tcp"):
         return False
     ranges = [(int(first), int(last or first)) for first, _, last in (word.partition("-") for word in port_words)]
-    if not any(first <= int(wanted["port"]) <= last for first, last in ranges):
+    if not any(first <= int(connection["port"]) <= last for first, last in ranges):
         return False
-    address = ipaddress.ip_address(wanted["address"])
-    return networks is None or any(address in network for network in networks)
+    address = ipaddress.ip_address(connection["address"])
+    return source is None or any(address in network for network in firewall_sources.networks(source))
 
 
-def nftables_rules(
-    rules: list[Mapping], groups: Mapping, hostvars: Mapping, address_variable: str = "cloud_address", must_admit: Mapping | None = None
-) -> list[str]:
+def nftables_rules(rules: list[Mapping], sources: Mapping[str, Mapping], must_admit: Mapping | None = None) -> list[str]:
     """Render rules as lines of an nftables chain; see DOCUMENTATION. Raises AnsibleFilterError."""
     lines: list[str] = []
     admitted = not (must_admit and must_admit["address"])
     for rule in rules:
         name = rule.get("comment") or str(dict(rule))
         protocol, port_words = match(rule, name)
-        networks = addresses(rule["from"], groups, hostvars, address_variable, name) if "from" in rule else None
+        source = source_of(rule, sources, name) if "from" in rule else None
         if not admitted:
-            admitted = admits(protocol, port_words, networks, must_admit)
-        lines += [line for line in render(protocol, port_words, networks, rule.get("comment", "")) if line not in lines]
+            admitted = admits(protocol, port_words, source, must_admit)
+        lines += [line for line in render(protocol, port_words, source, rule.get("comment", "")) if line not in lines]
     if not admitted:
         raise AnsibleFilterError(
             f"The firewall would lock out this run: no rule admits {must_admit.get('protocol', 'tcp')} port {must_admit['port']} "

@@ -58,12 +58,13 @@ _value:
 def described(tenant: str, network: Mapping[str, Any], port: Mapping[str, Any], limits: declaration.Limits, routed: bool) -> dict:
     """Return a declared port as the module takes it."""
     subnets = [ipaddress.ip_network(text) for text in network["subnets"]]
-    homes = [(ipaddress.ip_address(text), next(one for one in subnets if ipaddress.ip_address(text) in one)) for text in port["addresses"]]
+    addresses = [ipaddress.ip_address(text) for text in port["addresses"]]
+    owning = [next(subnet for subnet in subnets if address in subnet) for address in addresses]
     return {
         "name": declaration.port_id(tenant, network["name"], port["name"]),
         "mac": declaration.port_mac(tenant, network["name"], port),
-        "addresses": [f"{address}/{home.prefixlen}" for address, home in homes],
-        "gateways": [str(declaration.gateway(home)) for home in dict.fromkeys(home for _address, home in homes)] if routed else [],
+        "addresses": [f"{address}/{subnet.prefixlen}" for address, subnet in zip(addresses, owning, strict=True)],
+        "gateways": [str(declaration.gateway(subnet)) for subnet in dict.fromkeys(owning)] if routed else [],
         "mtu": declaration.network_mtu(network, limits),
         **declaration.bandwidth(network, port),
     }

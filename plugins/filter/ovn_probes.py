@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 
@@ -52,8 +53,8 @@ def free_addresses(network: dict[str, Any], count: int) -> list[str]:
     taken = {ipaddress.ip_address(text) for port in network.get("ports", []) for text in port["addresses"]}
     last = int(subnet.broadcast_address) - (subnet.version == 4)
     first = max(int(subnet.network_address) + 2, last - SEARCHED)
-    found = (type(subnet.network_address)(number) for number in range(last, first - 1, -1))
-    chosen = [str(address) for address in islice((one for one in found if one not in taken), count)]
+    candidates = (type(subnet.network_address)(number) for number in range(last, first - 1, -1))
+    chosen = [str(address) for address in islice((one for one in candidates if one not in taken), count)]
     return chosen if len(chosen) == count else []
 
 
@@ -112,9 +113,14 @@ def probe_pings(
     return pings
 
 
+def underlay_pings(hosts: list[str], hostvars: Mapping[str, Mapping], mtu: int = 1500) -> list[dict]:
+    """Return what a host pings to reach these hosts over the underlay at full size."""
+    return [{"name": f"underlay to {host}", "address": hostvars[host]["cloud_underlay_address"], "mtu": int(mtu)} for host in hosts]
+
+
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict:
         """Return name to function."""
-        return {"ovn_probes": ovn_probes, "ovn_probe_pings": probe_pings}
+        return {"ovn_probes": ovn_probes, "ovn_probe_pings": probe_pings, "ovn_underlay_pings": underlay_pings}

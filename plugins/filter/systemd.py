@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ansible.errors import AnsibleFilterError
 
 # systemd.exec(5). A service without rights: no capability, no device, no way to write outside of what its unit names.
@@ -57,9 +59,29 @@ def hardening(exceptions: dict[str, str | None]) -> str:
     return "\n".join(lines)
 
 
+# A variable that systemd sets for the unit and that its command line is meant to use.
+VARIABLE = "${CREDENTIALS_DIRECTORY}"
+ESCAPES = {"\\": r"\\", '"': r"\"", "\n": r"\n", "\t": r"\t", "\r": r"\r"}
+
+
+def argument(word: str) -> str:
+    """Return one word of a command line as ExecStart= takes it: the program gets exactly ``word``, with the credentials' folder put in.
+
+    systemd.service(5), Command lines: %% and $$ stand for the characters; blanks and quotes need quotes. A word that needs none is left as
+    it is. Raises AnsibleFilterError for a character that no command line can carry.
+    """
+    if "\0" in word:
+        raise AnsibleFilterError("systemd_argument: expected a word without the character NUL, which ends it")
+    text = word.replace("%", "%%")
+    text = VARIABLE.join(part.replace("$", "$$") for part in text.split(VARIABLE))
+    if re.fullmatch(r"[\w@%+=:,./${}\[\]*?&|<>()!#^~;-]+", text):
+        return text
+    return '"' + "".join(ESCAPES.get(character, character) for character in text) + '"'
+
+
 class FilterModule:
     """Filters of the subject systemd."""
 
     def filters(self) -> dict:
         """Return the filters by name."""
-        return {"systemd_hardening": hardening}
+        return {"systemd_argument": argument, "systemd_hardening": hardening}

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: artifact_mirror
-short_description: Fill the control machine's mirror of program files
+short_description: Fill the deployment host's mirror of program files
 author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
@@ -14,7 +14,7 @@ description:
   - Hosts get the files from the mirror by M(honeycomb.cloud.artifacts), so they need no way to the publisher.
 options:
   directory:
-    description: Directory of the mirror on the control machine.
+    description: Directory of the mirror on the deployment host.
     type: path
     required: true
   artifacts:
@@ -50,35 +50,30 @@ changes:
   sample: ["fetch kube-apiserver 1.34.2"]
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import check, fetch, mirror_path
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.parallel import run_all
 
 AT_ONCE = 4
 
 
+def converge(module: AnsibleModule) -> dict:
+    """Fetch what the mirror lacks. Raises CloudError."""
+    artifacts = module.params["artifacts"]
+    for name, artifact in artifacts.items():
+        check(name, artifact)
+    missing = {name: path for name in artifacts if not (path := mirror_path(module.params["directory"], name, artifacts[name])).exists()}
+    if not module.check_mode:
+        run_all((partial(fetch, artifacts[name]["url"], path, artifacts[name]["sha256"]) for name, path in missing.items()), AT_ONCE)
+    return {"changed": bool(missing), "changes": [f"fetch {name} {artifacts[name]['version']}" for name in missing]}
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={"directory": {"type": "path", "required": True}, "artifacts": {"type": "dict", "required": True}},
-        supports_check_mode=True,
-    )
-    artifacts = module.params["artifacts"]
-    try:
-        for name, artifact in artifacts.items():
-            check(name, artifact)
-        missing = {
-            name: path for name in artifacts if not (path := mirror_path(module.params["directory"], name, artifacts[name])).exists()
-        }
-        if not module.check_mode:
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                for done in [pool.submit(fetch, artifacts[name]["url"], path, artifacts[name]["sha256"]) for name, path in missing.items()]:
-                    done.result()
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    module.exit_json(changed=bool(missing), changes=[f"fetch {name} {artifacts[name]['version']}" for name in missing])
+    run_module({"directory": {"type": "path", "required": True}, "artifacts": {"type": "dict", "required": True}}, converge)
 
 
 if __name__ == "__main__":

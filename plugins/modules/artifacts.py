@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: artifacts
-short_description: Install program files from the control machine's mirror
+short_description: Install program files from the deployment host's mirror
 author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
@@ -25,7 +25,7 @@ options:
     type: dict
     required: true
   mirror:
-    description: Directory of the mirror on the control machine.
+    description: Directory of the mirror on the deployment host.
     type: path
     required: true
   root:
@@ -71,7 +71,7 @@ changes:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import Installed
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 
 def main() -> None:
@@ -88,7 +88,7 @@ def main() -> None:
     )
     installed, artifacts = Installed(module.params["root"]), module.params["artifacts"]
     if module.params["sources"] is None:
-        module.exit_json(changed=False, found=installed.inspect(artifacts, module.params["verify"]))
+        module.exit_json(changed=False, current=installed.inspect(artifacts, module.params["verify"]))
     try:
         for name, source in module.params["sources"].items():
             installed.install(name, artifacts[name], source)

@@ -62,13 +62,14 @@ problems:
   type: list
   elements: str
   returned: always
+  sample: ["session with edge1: expected Established for IPv4, found Active"]
 """
 
 import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.honeycomb.cloud.plugins.module_utils.bgp import health
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 
 def main() -> None:

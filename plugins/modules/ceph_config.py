@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Takes all options in one call over one connection, sends what differs at once and reads back what is stored.
   - A name that Ceph does not know is refused. Running daemons take most options over at once.
+requirements: [python3-rados, python3-yaml]
 extends_documentation_fragment: [honeycomb.cloud.ceph]
 options:
   options:
@@ -47,12 +48,12 @@ changes:
   type: list
   elements: str
   returned: success
+  sample: ["set osd osd_memory_target to 1073741824"]
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, changes, config
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 
 ITEM = {
     "who": {"type": "str", "required": True},
@@ -62,32 +63,30 @@ ITEM = {
 
 
 def converge(options: dict, check: bool) -> list[changes.Change]:
-    """Bring the cluster to the wanted state and return the changes. Raises CloudError."""
-    wanted = options["options"]
+    """Bring the cluster to the desired state and return the changes. Raises CloudError."""
+    desired = options["options"]
     with Cluster(timeout=options["timeout"]) as cluster:
-        types = config.kinds(cluster, wanted)
-        names = [config.key(option) for option in wanted]
+        types = config.kinds(cluster, desired)
+        names = [config.key(option) for option in desired]
         done = changes.converge(
             cluster,
             "config",
             names,
-            lambda superfluous: config.plan(config.current(cluster), wanted, types, superfluous),
+            lambda superfluous: config.plan(config.read(cluster), desired, types, superfluous),
             options,
             check,
         )
         if done and not check:
-            config.verify(cluster, wanted, types)
+            config.verify(cluster, desired, types)
     return done
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=arguments.declares("options", ITEM), supports_check_mode=True)
-    try:
-        done = converge(module.params, module.check_mode)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    module.exit_json(**changes.result(done, module._diff, "option"))
+    run_module(
+        arguments.declares("options", ITEM),
+        lambda module: changes.result(converge(module.params, module.check_mode), module._diff, "option"),
+    )
 
 
 if __name__ == "__main__":

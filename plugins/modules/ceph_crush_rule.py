@@ -11,6 +11,7 @@ author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
   - Takes all rules in one call over one connection. A rule that a pool uses is never replaced, as that would move data unasked.
+requirements: [python3-rados, python3-yaml]
 extends_documentation_fragment: [honeycomb.cloud.ceph]
 options:
   rules:
@@ -49,12 +50,12 @@ changes:
   type: list
   elements: str
   returned: success
+  sample: ["create rule zones_ssd"]
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, changes, crush
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 
 ITEM = {
     "name": {"type": "str", "required": True},
@@ -65,14 +66,14 @@ ITEM = {
 
 
 def converge(options: dict, check: bool) -> list[changes.Change]:
-    """Bring the cluster to the wanted state and return the changes. Raises CloudError."""
-    wanted = options["rules"]
+    """Bring the cluster to the desired state and return the changes. Raises CloudError."""
+    desired = options["rules"]
     with Cluster(timeout=options["timeout"]) as cluster:
         return changes.converge(
             cluster,
             "rules",
-            [rule["name"] for rule in wanted],
-            lambda superfluous: crush.plan(crush.current(cluster), wanted, crush.users(cluster), superfluous),
+            [rule["name"] for rule in desired],
+            lambda superfluous: crush.plan(crush.read(cluster), desired, crush.users(cluster), superfluous),
             options,
             check,
         )
@@ -80,12 +81,10 @@ def converge(options: dict, check: bool) -> list[changes.Change]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=arguments.declares("rules", ITEM), supports_check_mode=True)
-    try:
-        done = converge(module.params, module.check_mode)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    module.exit_json(**changes.result(done, module._diff, "rule"))
+    run_module(
+        arguments.declares("rules", ITEM),
+        lambda module: changes.result(converge(module.params, module.check_mode), module._diff, "rule"),
+    )
 
 
 if __name__ == "__main__":

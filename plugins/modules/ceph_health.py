@@ -12,10 +12,16 @@ version_added: 0.1.0
 description:
   - Waits for C(HEALTH_OK), all placement groups active and clean, all monitors in the quorum, and, for O(failure_domain), the replicas of
     every placement group in different buckets of that type; an empty one looks at no placement. Fails with what was last seen.
+requirements: [python3-rados]
 extends_documentation_fragment: [honeycomb.cloud.ceph.placement]
 options:
   accept:
     description: Health checks (such as V(OSDMAP_FLAGS)) that do not count.
+    type: list
+    elements: str
+    default: []
+  monitors:
+    description: Hosts of the monitors and managers. Fails where the cluster has others, at once for a monitor. Empty compares nothing.
     type: list
     elements: str
     default: []
@@ -42,16 +48,17 @@ cluster:
   description: C(health), C(monitors), C(osds), C(osds_up), C(pgs), and C(domains), the number of placement groups by failure domain.
   type: dict
   returned: success
+  sample: {health: HEALTH_OK, monitors: 3, osds: 3, osds_up: 3, pgs: 97, domains: {zone_a: 97, zone_b: 97, zone_c: 97}}
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, daemons, health
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, daemons, health, membership
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 
 ARGUMENTS = {
     "accept": {"type": "list", "elements": "str", "default": []},
     **arguments.PLACEMENT,
+    "monitors": {"type": "list", "elements": "str", "default": []},
     "timeout": {"type": "int", "default": 120},
 }
 
@@ -61,23 +68,23 @@ def wait(options: dict) -> dict:
     figures: dict = {}
 
     def seen() -> str:
-        problems, found = health.look(cluster, options["accept"], options["failure_domain"])
-        figures.update(found)
+        problems, now = health.look(cluster, options["accept"], options["failure_domain"])
+        figures.update(now)
+        if options["monitors"] and (extra := membership.sentence(membership.leftover(cluster, options["monitors"]))):
+            problems.append(extra)
         more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
         return "; ".join(problems[:5]) + more
 
     with Cluster(timeout=options["timeout"]) as cluster:
+        if options["monitors"]:
+            membership.ensure_no_leftover(cluster, options["monitors"])
         daemons.await_("a healthy cluster", seen, options["timeout"])
     return figures
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    try:
-        module.exit_json(changed=False, cluster=wait(module.params))
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
+    run_module(ARGUMENTS, lambda module: {"changed": False, "cluster": wait(module.params)})
 
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ version_added: 0.1.0
 description:
   - Makes an OSD on each of O(devices) that has none, enables and starts all. A disk or file that carries something is refused.
     An interrupted call is ended by the next one, under the same identity.
+  - An OSD is recognised by what is on its disk. When that is listed by another path, the OSD finds it there from its next start on.
   - A device that is no longer listed keeps its OSD; playbooks remove and replace OSDs.
   - An OSD that runs with older files than O(restart_on) is restarted only with O(restart), one at a time, when its data can bear it, and is
     awaited until all are active and clean again. Without O(restart) it is listed in RV(pending).
+requirements: [python3-rados, python3-yaml]
 extends_documentation_fragment: [honeycomb.cloud.ceph.daemon, honeycomb.cloud.ceph.access]
 options:
   fsid:
@@ -67,26 +69,30 @@ changes:
   type: list
   elements: str
   returned: success
+  sample: ["make an OSD on /dev/sdb", "start ceph-osd@0.service"]
 osds:
   description: Path by OSD.
   type: dict
   returned: success
+  sample: {"0": /dev/sdb}
 unlisted:
   description: OSDs whose device is not listed any more.
   type: list
   elements: str
   returned: success
+  sample: ["4"]
 pending:
   description: OSDs that must be restarted, and were not.
   type: list
   elements: str
   returned: success
+  sample: ["0"]
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, daemons, osd
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, daemons, osd, osd_plan
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import PARALLEL, Cluster
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.parallel import run_all
 from ansible_collections.honeycomb.cloud.plugins.module_utils.service import files
 
 ARGUMENTS = {
@@ -105,22 +111,28 @@ ARGUMENTS = {
 
 
 def converge(options: dict, check: bool) -> dict:
-    """Bring the host's OSDs to their wanted state and return the module's result."""
+    """Bring the host's OSDs to their desired state and return the module's result."""
     items = daemons.own_files(options["files"])
     steps = daemons.place(items, check)
     changes = [step.change for step in steps]
-    new = osd.plan(osd.found(), options["devices"], options["fsid"])
+    current, disks = osd.read(), osd.disks(options["devices"])
+    matched = osd_plan.match(current, disks, osd.resolve(current))
+    new = osd_plan.plan(current, options["devices"], options["fsid"], disks, matched)
+    moved = osd_plan.moved(current, matched)
+    changes += [f"let osd.{entry.id} find its disk at {path}" for entry, path in moved]
+    for entry, path in moved if not check else []:
+        osd.relink(entry, path)
     if new and check:
         for device in new:
-            osd.refuse_used(device)
+            if not osd.begun(device["path"]).exists():
+                osd.ensure_empty(device)
     elif new:
         with Cluster(options["user"], options["key"], options["timeout"]) as cluster:
             places = [*osd.vacant(cluster, options["host"]), *[None] * len(new)]
-            cluster.together(
-                [lambda device=device, place=place: osd.make(cluster, device, place) for device, place in zip(new, places, strict=False)]
-            )
+            made = zip(new, places, strict=False)
+            run_all([lambda device=device, place=place: osd.make(cluster, device, place) for device, place in made], PARALLEL)
     changes += [f"make an OSD on {device['path']}" for device in new]
-    have = osd.found()
+    have = osd.read()
     ids = {daemons.unit("osd", entry.id): entry.id for entry in have}
     plan = daemons.plan(list(ids), [*options["restart_on"], *(item.path for item in items)], check)
     changes += [f"enable {unit}" for unit in plan.enable] + [f"start {unit}" for unit in plan.start]
@@ -133,7 +145,7 @@ def converge(options: dict, check: bool) -> dict:
             with Cluster(options["user"], options["key"], options["timeout"]) as cluster:
                 daemons.restart(cluster, "osd", pending, options["timeout"])
         pending = []
-    listed = {device["path"] for device in options["devices"]}
+    listed = {device["path"] for device in options["devices"]} | {entry.path for entry, _path in moved}
     return {
         "changed": bool(changes),
         "changes": changes,
@@ -146,11 +158,7 @@ def converge(options: dict, check: bool) -> dict:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    try:
-        module.exit_json(**converge(module.params, module.check_mode))
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
+    run_module(ARGUMENTS, lambda module: converge(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

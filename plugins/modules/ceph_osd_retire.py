@@ -15,6 +15,7 @@ description:
   - With O(step=forget), checks that again and lets the cluster forget the OSD, which must be stopped. With O(replace) its id and place
     stay for the new disk.
   - Each step may be repeated and goes on where an earlier call was interrupted.
+requirements: [python3-rados]
 extends_documentation_fragment: [honeycomb.cloud.ceph.placement]
 options:
   osd:
@@ -56,21 +57,24 @@ host:
   description: Host of the OSD, empty when the cluster does not know it any more.
   type: str
   returned: success
+  sample: node1
 changes:
   description: What was done, or in check mode would be.
   type: list
   elements: str
   returned: success
+  sample: ["move the data of osd.0 away"]
 degraded:
   description: Whether the OSD goes while its replicas have no other place, so that its data is on fewer disks until the new one is filled.
   type: bool
   returned: success
+  sample: false
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, daemons, retire
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 
 ARGUMENTS = {
     "osd": {"type": "int", "required": True},
@@ -87,7 +91,7 @@ def drain(cluster: Cluster, facts: retire.Facts, options: dict, check: bool) -> 
     if not facts.exists and options["replace"]:
         raise CloudError(f"osd.{osd} is unknown to the cluster, there is nothing to replace", "List them by: ceph osd tree.")
     facts = retire.settle(cluster, facts, options["failure_domain"])
-    retire.refuse(retire.gate(facts, options["replace"]))
+    retire.ensure_allowed(retire.gate(facts, options["replace"]))
     if not facts.exists or facts.destroyed:
         return []
     changes = retire.take_out(cluster, facts, check)
@@ -117,17 +121,17 @@ def forget(cluster: Cluster, facts: retire.Facts, options: dict, check: bool) ->
     return [f"{'keep only the place of' if options['replace'] else 'forget'} osd.{osd}"]
 
 
+def converge(options: dict, check: bool) -> dict:
+    """Take the step and return the module's result. Raises CloudError."""
+    with Cluster(timeout=60) as cluster:
+        facts = retire.gather(cluster, options["osd"], options["failure_domain"])
+        changes = (drain if options["step"] == "drain" else forget)(cluster, facts, options, check)
+    return {"changed": bool(changes), "changes": changes, "host": facts.host, "degraded": facts.exists and not facts.movable}
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    options = module.params
-    try:
-        with Cluster(timeout=60) as cluster:
-            facts = retire.gather(cluster, options["osd"], options["failure_domain"])
-            changes = (drain if options["step"] == "drain" else forget)(cluster, facts, options, module.check_mode)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    module.exit_json(changed=bool(changes), changes=changes, host=facts.host, degraded=facts.exists and not facts.movable)
+    run_module(ARGUMENTS, lambda module: converge(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

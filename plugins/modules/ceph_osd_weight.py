@@ -13,6 +13,7 @@ description:
   - Raises the CRUSH weight of every OSD that has less than its size's by O(step), waits until all placement groups are active and clean,
     and goes on until all have their size's. An interrupted call is ended by the next one.
   - New OSDs begin at weight 0 where the option C(osd_crush_initial_weight) says so. OSDs that are down or out are left alone.
+requirements: [python3-rados]
 options:
   step:
     description: TiB of weight per step.
@@ -43,17 +44,18 @@ changes:
   type: list
   elements: str
   returned: success
+  sample: ["raise the weight of osd.3 to 0.5"]
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import daemons, health, weights
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 
 ARGUMENTS = {"step": {"type": "float", "required": True}, "timeout": {"type": "int", "default": 3600}}
 
 
-def converge(cluster: Cluster, step: float, timeout: int, check: bool) -> list[str]:
+def raise_weights(cluster: Cluster, step: float, timeout: int, check: bool) -> list[str]:
     """Raise weights until all are their sizes'. Returns what was done. Raises CloudError."""
     if step <= 0:
         raise CloudError(f"step is {step}, expected TiB above 0", "Correct ceph_cluster_weight_step.")
@@ -68,15 +70,16 @@ def converge(cluster: Cluster, step: float, timeout: int, check: bool) -> list[s
     return changes
 
 
+def converge(options: dict, check: bool) -> dict:
+    """Weight the OSDs in and return the module's result. Raises CloudError."""
+    with Cluster(timeout=60) as cluster:
+        changes = raise_weights(cluster, options["step"], options["timeout"], check)
+    return {"changed": bool(changes), "changes": changes}
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    try:
-        with Cluster(timeout=60) as cluster:
-            changes = converge(cluster, module.params["step"], module.params["timeout"], module.check_mode)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    module.exit_json(changed=bool(changes), changes=changes)
+    run_module(ARGUMENTS, lambda module: converge(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Removes the OSD's directory and wipes its disk, so that a new OSD can be made on it. A file that stood in for a disk is removed.
   - Refuses while the cluster still counts on the OSD, that is, unless it is destroyed or unknown there.
+requirements: [python3-rados, python3-yaml]
 extends_documentation_fragment: [honeycomb.cloud.ceph.access]
 options:
   osd:
@@ -45,12 +46,12 @@ changes:
   type: list
   elements: str
   returned: success
+  sample: ["remove /var/lib/ceph/osd/ceph-0"]
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, osd
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 
 ARGUMENTS = {
     "osd": {"type": "int", "required": True},
@@ -59,16 +60,16 @@ ARGUMENTS = {
 }
 
 
+def converge(options: dict, check: bool) -> dict:
+    """Clear the disk and return the module's result. Raises CloudError."""
+    with Cluster(options["user"], options["key"], 60) as cluster:
+        changes = osd.zap(cluster, options["osd"], options["wipe"], check)
+    return {"changed": bool(changes), "changes": changes}
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    options = module.params
-    try:
-        with Cluster(options["user"], options["key"], 60) as cluster:
-            changes = osd.zap(cluster, options["osd"], options["wipe"], module.check_mode)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    module.exit_json(changed=bool(changes), changes=changes)
+    run_module(ARGUMENTS, lambda module: converge(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

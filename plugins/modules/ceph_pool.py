@@ -13,6 +13,7 @@ description:
   - Takes all pools in one call over one connection and works on all that differ at once.
   - A pool of application V(rbd) is made ready for images. A pool with objects is never removed.
   - A O(pools[].min_size) that acknowledges writes on less than a majority of the replicas is refused.
+requirements: [python3-rados, python3-rbd, python3-yaml]
 extends_documentation_fragment: [honeycomb.cloud.ceph]
 options:
   pools:
@@ -78,12 +79,13 @@ changes:
   type: list
   elements: str
   returned: success
+  sample: ["create pool disks", "set size of pool disks"]
 """
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, changes, pools
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, changes, pool_plan, pools
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 
 ITEM = {
     "name": {"type": "str", "required": True},
@@ -100,11 +102,11 @@ ITEM = {
 
 
 def converge(options: dict, check: bool) -> list[changes.Change]:
-    """Bring the cluster to the wanted state and return the changes. Raises CloudError."""
-    wanted = options["pools"]
-    pools.refuse_bad(wanted)
+    """Bring the cluster to the desired state and return the changes. Raises CloudError."""
+    desired = options["pools"]
+    pool_plan.ensure_valid(desired)
     with Cluster(timeout=options["timeout"]) as cluster:
-        names = [pool["name"] for pool in wanted]
+        names = [pool["name"] for pool in desired]
         removes = options["prune"] and not check and bool(changes.owned(cluster, options["owner"], "pools") - set(names))
         with pools.unlocked(cluster, removes):
             done: list[changes.Change] = []
@@ -114,14 +116,14 @@ def converge(options: dict, check: bool) -> list[changes.Change]:
                     cluster,
                     "pools",
                     names,
-                    lambda superfluous: pools.plan(pools.current(cluster), wanted, pools.contents(cluster, superfluous), superfluous),
+                    lambda superfluous: pool_plan.plan(pools.read(cluster), desired, pools.contents(cluster, superfluous), superfluous),
                     options,
                     check,
                 )
                 if not done or check:
                     break
                 try:
-                    pools.verify(cluster, wanted)
+                    pool_plan.ensure_as_declared(pools.read(cluster), desired)
                 except CloudError:
                     if last:
                         raise
@@ -132,12 +134,10 @@ def converge(options: dict, check: bool) -> list[changes.Change]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=arguments.declares("pools", ITEM), supports_check_mode=True)
-    try:
-        done = converge(module.params, module.check_mode)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    module.exit_json(**changes.result(done, module._diff, "pool"))
+    run_module(
+        arguments.declares("pools", ITEM),
+        lambda module: changes.result(converge(module.params, module.check_mode), module._diff, "pool"),
+    )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ description:
   - Takes all users in one call over one connection and sends what differs at once.
   - Capabilities that the monitors do not understand are refused. C(client.admin) and the keys of OSDs and monitors cannot be touched.
   - Keys are neither returned nor shown.
+requirements: [python3-rados, python3-yaml]
 extends_documentation_fragment: [honeycomb.cloud.ceph]
 options:
   users:
@@ -32,6 +33,13 @@ options:
       key:
         description: Key. Without it Ceph makes one for a new user and keeps that of an existing one.
         type: str
+      update_key:
+        description:
+          - Whether the key of an existing user is replaced. V(on_create) is for a key that a host keeps in a file, which
+            M(honeycomb.cloud.ceph_user_key) replaces when that host is there to get the new one.
+        type: str
+        choices: [always, on_create]
+        default: always
 """
 
 EXAMPLES = r"""
@@ -49,30 +57,31 @@ changes:
   type: list
   elements: str
   returned: success
+  sample: ["create user client.disks"]
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import arguments, changes, users
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 
 ITEM = {
     "name": {"type": "str", "required": True},
     "caps": {"type": "dict", "required": True},
     "key": {"type": "str", "no_log": True},
+    "update_key": {"type": "str", "choices": ["always", "on_create"], "default": "always", "no_log": False},
 }
 
 
 def converge(options: dict, check: bool) -> list[changes.Change]:
-    """Bring the cluster to the wanted state and return the changes. Raises CloudError."""
-    wanted = options["users"]
-    users.refuse_bad(wanted)
+    """Bring the cluster to the desired state and return the changes. Raises CloudError."""
+    desired = options["users"]
+    users.ensure_valid(desired)
     with Cluster(timeout=options["timeout"]) as cluster:
         return changes.converge(
             cluster,
             "users",
-            [user["name"] for user in wanted],
-            lambda superfluous: users.plan(users.current(cluster), wanted, superfluous),
+            [user["name"] for user in desired],
+            lambda superfluous: users.plan(users.read(cluster), desired, superfluous),
             options,
             check,
         )
@@ -80,12 +89,10 @@ def converge(options: dict, check: bool) -> list[changes.Change]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=arguments.declares("users", ITEM), supports_check_mode=True)
-    try:
-        done = converge(module.params, module.check_mode)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    module.exit_json(**changes.result(done, module._diff, "user"))
+    run_module(
+        arguments.declares("users", ITEM),
+        lambda module: changes.result(converge(module.params, module.check_mode), module._diff, "user"),
+    )
 
 
 if __name__ == "__main__":

@@ -6,45 +6,46 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: certificate_authority
-short_description: Create the cloud's certificate authorities on the control machine
+short_description: Create the cloud's certificate authorities on the deployment host
 author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
-  - Creates the authorities that do not exist yet, each a self-signed P-256 certificate that may sign leaf certificates only.
+  - Creates the CAs that do not exist yet, each a self-signed P-256 certificate that may sign leaf certificates only.
   - The private keys are written with mode 0600 into a directory with mode 0700 and never leave it. Keep a backup of the directory.
-  - An existing authority is never replaced. When one half of a pair is missing, the module refuses.
+  - An existing CA is never replaced. When one half of a pair is missing, the module refuses.
+requirements: [cryptography]
 options:
   directory:
-    description: Directory of the authorities on the control machine.
+    description: Directory of the CAs on the deployment host.
     type: path
     required: true
-  authorities:
-    description: Names of the authorities.
+  cas:
+    description: Names of the CAs.
     type: list
     elements: str
     required: true
   cloud:
-    description: Name of the cloud, the first part of each authority's common name.
+    description: Name of the cloud, the first part of each CA's common name.
     type: str
     required: true
   days:
-    description: Days of validity of a new authority.
+    description: Days of validity of a new CA.
     type: int
     default: 3650
 attributes:
   check_mode:
-    description: Says which authorities would be created.
+    description: Says which CAs would be created.
     support: full
   diff_mode:
-    description: There is nothing to compare; a new authority is named in RV(changes).
+    description: There is nothing to compare; a new CA is named in RV(changes).
     support: none
 """
 
 EXAMPLES = r"""
-- name: Create the authorities
+- name: Create the CAs
   honeycomb.cloud.certificate_authority:
     directory: "{{ cloud_state_dir }}/pki"
-    authorities: [etcd, kubernetes]
+    cas: [etcd, kubernetes]
     cloud: "{{ cloud_name }}"
 """
 
@@ -54,33 +55,38 @@ changes:
   type: list
   elements: str
   returned: success
-  sample: ["create authority etcd"]
+  sample: ["create CA etcd"]
 """
 
+from pathlib import Path
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import authorities
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import cas
+from ansible_collections.honeycomb.cloud.plugins.module_utils.state import directory
+
+
+def converge(module: AnsibleModule) -> dict:
+    """Create the CAs that are missing. Raises CloudError."""
+    options = module.params
+    missing = cas.missing(options["directory"], options["cas"])
+    if missing and not module.check_mode:
+        directory.demand_identity(Path(options["directory"]).parent)
+        cas.create(options["directory"], missing, options["cloud"], options["days"])
+    return {"changed": bool(missing), "changes": [f"create CA {name}" for name in missing]}
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
+    run_module(
+        {
             "directory": {"type": "path", "required": True},
-            "authorities": {"type": "list", "elements": "str", "required": True},
+            "cas": {"type": "list", "elements": "str", "required": True},
             "cloud": {"type": "str", "required": True},
             "days": {"type": "int", "default": 3650},
         },
-        supports_check_mode=True,
+        converge,
     )
-    wanted = module.params
-    try:
-        missing = authorities.missing(wanted["directory"], wanted["authorities"])
-        if missing and not module.check_mode:
-            authorities.create(wanted["directory"], missing, wanted["cloud"], wanted["days"])
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    module.exit_json(changed=bool(missing), changes=[f"create authority {name}" for name in missing])
 
 
 if __name__ == "__main__":

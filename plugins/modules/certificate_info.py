@@ -11,6 +11,7 @@ author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
   - Tells what the certificates in some directories say, when they end, and whether their private keys belong to them. Changes nothing.
+requirements: [cryptography]
 options:
   directories:
     description: Directories whose files C(*.crt) are read; not those below them. One that does not exist has no certificates.
@@ -41,36 +42,46 @@ certificates:
     path:
       description: Path of the file.
       type: str
+      sample: /etc/etcd/pki/main/server.crt
     name:
       description: Name of the file without its ending.
       type: str
+      sample: server
     kind:
-      description: V(service), V(authority) or V(unreadable).
+      description: V(service), V(ca) or V(unreadable).
       type: str
+      sample: service
     subject:
       description: Subject, as RFC 4514 writes it.
       type: str
+      sample: CN=control1
     names:
       description: DNS names and IP addresses that it is valid for.
       type: list
       elements: str
+      sample: [control1, 192.0.2.11]
     usages:
       description: V(server), V(client) or both.
       type: list
       elements: str
+      sample: [server, client]
     issuer:
-      description: Subject of the authority that signed it.
+      description: Subject of the CA that signed it.
       type: str
+      sample: CN=etcd-main
     not_after:
       description: End of its validity, ISO 8601 in UTC.
       type: str
+      sample: "2027-11-27T12:00:00+00:00"
     days_left:
       description: Whole days until then, negative when it expired.
       type: int
+      sample: 364
     notes:
       description: What is wrong with it.
       type: list
       elements: str
+      sample: ["expires in 6 days"]
 """
 
 from datetime import UTC, datetime
@@ -95,7 +106,8 @@ def main() -> None:
         module.exit_json(changed=False, certificates=[])
     if report is None:
         module.fail_json(
-            msg=missing_required_lib("cryptography"), hint="Role hosts installs the package python3-cryptography: run playbooks/hosts.yml."
+            msg=missing_required_lib("cryptography"),
+            hint="Role hosts installs the package python3-cryptography: run playbooks/layers/hosts.yml.",
         )
     module.exit_json(changed=False, certificates=report.read(directories, datetime.now(UTC)))
 

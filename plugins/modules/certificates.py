@@ -7,23 +7,24 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: certificates
-short_description: Issue a host's certificates from the cloud's own authorities
+short_description: Issue a host's certificates from the cloud's own CAs
 author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
   - Brings all certificates of one host to the declared state in one call.
-    The host makes the private keys, which never leave it; the control machine signs with keys that never leave it either.
+    The host makes the private keys, which never leave it; the deployment host signs with keys that never leave it either.
   - A certificate is issued when it is missing, when its subject, names or usages differ, when its key is missing or another one,
-    when today's authority did not sign it, or when less than O(renew_days) are left. Each issue makes a new key.
+    when today's CA did not sign it, or when less than O(renew_days) are left. Each issue makes a new key.
   - Keys belong to root with mode 0600. Services get them by C(LoadCredential=) of their unit, and are restarted by
     M(honeycomb.cloud.service) when a certificate is newer than their start.
+requirements: [cryptography]
 options:
-  authority_directory:
-    description: Directory of the authorities on the control machine, made by M(honeycomb.cloud.certificate_authority).
+  ca_directory:
+    description: Directory of the CAs on the deployment host, made by M(honeycomb.cloud.certificate_authority).
     type: path
     required: true
   directory:
-    description: Directory on the host. Certificates are C(NAME.crt), keys C(NAME.key), authorities C(ca/AUTHORITY.crt).
+    description: Directory on the host. Certificates are C(NAME.crt), keys C(NAME.key), CAs C(ca/CA.crt).
     type: path
     default: /etc/honeycomb/pki
   certificates:
@@ -36,8 +37,8 @@ options:
         description: Name of the files.
         type: str
         required: true
-      authority:
-        description: Authority that signs it.
+      ca:
+        description: CA that signs it.
         type: str
         required: true
       common_name:
@@ -66,11 +67,11 @@ options:
         choices: [server, client]
         default: [client]
       days:
-        description: Days of validity, cut at the end of the authority's.
+        description: Days of validity, cut at the end of the CA's.
         type: int
         default: 365
   trust:
-    description: Authorities to trust besides those that sign this host's certificates.
+    description: CAs to trust besides those that sign this host's certificates.
     type: list
     elements: str
     default: []
@@ -79,7 +80,7 @@ options:
     type: int
     default: 30
   phase:
-    description: Used by the action plugin between control machine and host.
+    description: Used by the action plugin between deployment host and host.
     type: str
     choices: [inspect, request, install]
     default: inspect
@@ -95,10 +96,10 @@ attributes:
 EXAMPLES = r"""
 - name: Issue the certificate of etcd
   honeycomb.cloud.certificates:
-    authority_directory: "{{ cloud_state_dir }}/pki"
+    ca_directory: "{{ cloud_state_dir }}/pki"
     certificates:
       - name: etcd
-        authority: etcd
+        ca: etcd
         common_name: "{{ inventory_hostname }}"
         dns: ["{{ inventory_hostname }}"]
         ip: ["{{ cloud_address }}"]
@@ -115,7 +116,7 @@ changes:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 try:
     from ansible_collections.honeycomb.cloud.plugins.module_utils.pki.store import Store
@@ -132,7 +133,7 @@ def main() -> None:
             "names": {"type": "list", "elements": "str", "default": []},
             "requests": {"type": "dict", "default": {}},
             "certificates": {"type": "dict", "default": {}},
-            "authorities": {"type": "dict", "default": {}},
+            "cas": {"type": "dict", "default": {}},
             "protect": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
@@ -140,24 +141,25 @@ def main() -> None:
     if Store is None and module.check_mode:
         # On a fresh host, role hosts would have installed the library before this; no certificate can be there yet.
         unknown = {"certificate": None, "key_matches": False, "private": True}
-        module.exit_json(changed=False, certificates=dict.fromkeys(module.params["names"], unknown), authorities={})
+        module.exit_json(changed=False, certificates=dict.fromkeys(module.params["names"], unknown), cas={})
     if Store is None:
         module.fail_json(
-            msg=missing_required_lib("cryptography"), hint="Role hosts installs the package python3-cryptography: run playbooks/hosts.yml."
+            msg=missing_required_lib("cryptography"),
+            hint="Role hosts installs the package python3-cryptography: run playbooks/layers/hosts.yml.",
         )
-    store, wanted = Store(module.params["directory"]), module.params
+    store, options = Store(module.params["directory"]), module.params
     try:
-        if wanted["phase"] == "inspect":
-            module.exit_json(changed=False, **store.inspect(wanted["names"]))
-        if wanted["phase"] == "request":
-            module.exit_json(changed=True, requests=store.request(wanted["requests"]))
-        store.trust(wanted["authorities"])
-        store.install(wanted["certificates"])
-        store.protect(wanted["protect"])
+        if options["phase"] == "inspect":
+            module.exit_json(changed=False, **store.inspect(options["names"]))
+        if options["phase"] == "request":
+            module.exit_json(changed=True, requests=store.request(options["requests"]))
+        store.trust(options["cas"])
+        store.install(options["certificates"])
+        store.protect(options["protect"])
     except CloudError as error:
         module.fail_json(msg=error.message, hint=error.hint)
     except OSError as error:
-        module.fail_json(msg=str(error), hint=f"Look at {wanted['directory']} on the host; what was in place still is.")
+        module.fail_json(msg=str(error), hint=f"Look at {options['directory']} on the host; what was in place still is.")
     module.exit_json(changed=True)
 
 

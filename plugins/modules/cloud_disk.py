@@ -14,6 +14,7 @@ description:
     metadata with a generation, which is checked before it is mapped, now and at each boot.
   - A disk that another host owns is refused before anything is changed. Disks grow while they are used, and never shrink.
   - Needs a host that role P(honeycomb.cloud.container_host#role) has prepared.
+requirements: [python3-rados, python3-rbd]
 options:
   disks:
     description: Disks.
@@ -78,12 +79,13 @@ changes:
   type: list
   elements: str
   returned: success
+  sample: ["create namespace red"]
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.container.converge import here
-from ansible_collections.honeycomb.cloud.plugins.module_utils.disk import attachment
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import changes_result, run_module
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk import profile
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.converge import converge
 
 DISK = {
     "tenant": {"type": "str", "required": True},
@@ -97,16 +99,16 @@ DISK = {
 }
 
 
+def converge_module(module: AnsibleModule) -> dict:
+    """Return the result of the module. Raises CloudError."""
+    return changes_result(converge(module.params["disks"], profile.read(60), module.check_mode))
+
+
 def main() -> None:
     """Run the module."""
     sized = [("state", state, ["size_gb"]) for state in ("attached", "detached", "present")]
     disks = {"type": "list", "elements": "dict", "required": True, "options": DISK, "required_if": sized}
-    module = AnsibleModule(argument_spec={"disks": disks}, supports_check_mode=True)
-    try:
-        changes = attachment.converge(module.params["disks"], here(60), module.check_mode)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    module.exit_json(changed=bool(changes), changes=changes, diff={"before": "", "after": "".join(f"{line}\n" for line in changes)})
+    run_module({"disks": disks}, converge_module)
 
 
 if __name__ == "__main__":

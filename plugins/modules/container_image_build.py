@@ -66,6 +66,7 @@ archive:
   description: The archive.
   type: str
   returned: success
+  sample: /var/cache/honeycomb/images/postgresql.tar
 """
 
 import fcntl
@@ -73,44 +74,47 @@ import os
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.image import architecture, debian_mirror, machine_mirrors
 from ansible_collections.honeycomb.cloud.plugins.module_utils.oci import build
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "directory": {"type": "path", "required": True},
-            "name": {"type": "str", "required": True},
-            "packages": {"type": "list", "elements": "str", "required": True},
-            "suite": {"type": "str", "default": "trixie"},
-            "mirror": {"type": "str"},
-            "remove": {"type": "list", "elements": "str", "default": []},
-            "files": {"type": "dict", "default": {}},
-            "config": {"type": "dict", "default": {}},
-        },
-        supports_check_mode=True,
-    )
+def converge(module: AnsibleModule) -> dict:
+    """Return the result of the module. Raises CloudError."""
     options = module.params
     folder = Path(options["directory"])
     archive = folder / f"{options['name'].replace(':', '-').replace('/', '-')}.tar"
     image = {name: options[name] for name in ("name", "packages", "suite", "remove", "config")}
-    try:
-        files = {path.lstrip("/"): Path(source).read_bytes() for path, source in options["files"].items()}
-        record, digest = archive.with_suffix(".inputs"), build.digest(image, files)
-        changed = not (archive.exists() and record.exists() and record.read_text() == digest)
-        if changed and not module.check_mode:
-            folder.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)) as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)  # two labs may share the cache
-                if not (archive.exists() and record.exists() and record.read_text() == digest):
-                    build.build(image, files, options["mirror"] or debian_mirror(machine_mirrors()), architecture(), archive)
-                    record.write_text(digest)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    module.exit_json(changed=changed, archive=str(archive))
+    files = {path.lstrip("/"): Path(source).read_bytes() for path, source in options["files"].items()}
+    record, digest = archive.with_suffix(".inputs"), build.digest(image, files)
+
+    def current() -> bool:
+        return archive.exists() and record.exists() and record.read_text() == digest
+
+    changed = not current()
+    if changed and not module.check_mode:
+        folder.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # two labs may share the cache
+            if not current():
+                build.build(image, files, options["mirror"] or debian_mirror(machine_mirrors()), architecture(), archive)
+                record.write_text(digest)
+    return {"changed": changed, "archive": str(archive)}
+
+
+def main() -> None:
+    """Run the module."""
+    argument_spec = {
+        "directory": {"type": "path", "required": True},
+        "name": {"type": "str", "required": True},
+        "packages": {"type": "list", "elements": "str", "required": True},
+        "suite": {"type": "str", "default": "trixie"},
+        "mirror": {"type": "str"},
+        "remove": {"type": "list", "elements": "str", "default": []},
+        "files": {"type": "dict", "default": {}},
+        "config": {"type": "dict", "default": {}},
+    }
+    run_module(argument_spec, converge)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ changes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd import members
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd.arguments import COMMON, host
 
@@ -78,8 +78,8 @@ def main() -> None:
                 leads = before["leader"] == before["member_id"]
                 if leads != module.params["leaders"] or before["db_size"] - before["db_size_in_use"] < module.params["unused_bytes"]:
                     continue
-                if here.others:  # a cluster of one has no quorum to keep
-                    members.may_go(shard, here.name, here.healthy_others(options["client_port"]), member.healthy()[0], len(here.members))
+                if member.healthy()[0]:
+                    members.ensure_may_go(here, shard, member)
                 if module.check_mode:
                     changes.append(f"defragment shard {shard}: {mebibytes(before['db_size'] - before['db_size_in_use'])} are unused")
                     continue

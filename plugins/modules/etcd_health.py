@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Asks this host's member of every shard for a linearizable read, which needs a quorum.
     The API server's C(/readyz) says nothing about the shards.
+  - Warns of members that no host of O(members) stands for, with the command that removes them.
   - Fails when a shard does not answer in time, on an alarm, and when a database has used more of its quota than O(quota_percent).
 extends_documentation_fragment: [honeycomb.cloud.etcd]
 options:
@@ -42,14 +43,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 shards:
-  description: By shard, C(version), C(db_size) and C(db_size_in_use) in bytes, C(quota_percent), C(is_leader), C(members) and C(alarms).
+  description: By shard, C(version), C(db_size) and C(db_size_in_use) in bytes, C(quota_percent), C(is_leader), C(members), C(warnings) and
+    C(alarms).
   type: dict
   returned: always
+  sample: {main: {version: 3.5.16, db_size: 20480, db_size_in_use: 16384, quota_percent: 0.1, is_leader: true, members: [control1],
+    warnings: [], alarms: []}}
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd import members, shards
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd import leftovers, members, shards
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd.arguments import COMMON, host
 
 
@@ -57,14 +61,15 @@ def report(here: members.Host, shard: str, options: dict, timeout: float) -> dic
     """Return one shard's state as this host's member sees it. Raises CloudError when it does not answer in time."""
     with here.member(options["client_port"]) as member:
         members.await_health(member, shard, timeout)
-        status = member.status()
+        status, known = member.status(), member.members()
         return {
             "version": status["version"],
             "db_size": status["db_size"],
             "db_size_in_use": status["db_size_in_use"],
             "quota_percent": round(100 * status["db_size"] / options.get("quota_bytes", shards.QUOTA_DEFAULT), 1),
             "is_leader": status["leader"] == status["member_id"],
-            "members": sorted(entry["name"] for entry in member.members()),
+            "members": sorted(leftovers.label(entry, here.members) for entry in known),
+            "warnings": leftovers.warnings({shard: known}, here.members),
             "alarms": member.alarms(),
         }
 
@@ -75,14 +80,16 @@ def main() -> None:
         argument_spec={**COMMON, "timeout": {"type": "int", "default": 60}, "quota_percent": {"type": "int", "default": 80}},
         supports_check_mode=True,
     )
-    found, problems = {}, []
+    current, problems = {}, []
     try:
         here = host(module.params)
         for shard, options in module.params["shards"].items():
-            found[shard] = report(here, shard, options, module.params["timeout"])
+            current[shard] = report(here, shard, options, module.params["timeout"])
     except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint, shards=found)
-    for shard, state in found.items():
+        module.fail_json(msg=error.message, hint=error.hint, shards=current)
+    for shard, state in current.items():
+        for text in state["warnings"]:
+            module.warn(text)
         problems += [f"etcd shard {shard}: alarm {alarm}" for alarm in state["alarms"]]
         if state["quota_percent"] > module.params["quota_percent"]:
             problems.append(
@@ -91,10 +98,10 @@ def main() -> None:
     if problems:
         module.fail_json(
             msg="\n".join(problems),
-            hint="Give space back by playbooks/etcd_defragment.yml; raise quota_bytes of the shard in etcd_shards if that is not enough.",
-            shards=found,
+            hint="Give space back by playbooks/day2/etcd/defragment.yml; or raise quota_bytes of the shard in etcd_shards.",
+            shards=current,
         )
-    module.exit_json(changed=False, shards=found)
+    module.exit_json(changed=False, shards=current)
 
 
 if __name__ == "__main__":

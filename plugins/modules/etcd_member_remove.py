@@ -6,17 +6,21 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: etcd_member_remove
-short_description: Take a host's members out of every etcd shard, keeping quorum
+short_description: Take a host's members out of every etcd shard, or one member by its id, keeping quorum
 author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
-  - Runs on the hosts that stay, one at a time; the first that is a member removes the members of O(remove) from the clusters.
-    Refuses, with the numbers, when those that stay would not all be healthy or would be too few.
+  - Runs on the hosts that stay, one at a time; the first one removes the members that O(remove) means from the clusters.
+    Refuses, with the numbers, when those that stay could not go on. A healthy member goes when all that stay are healthy, a dead one
+    when those that stay have a quorum, and one without a vote always.
+  - Members are those of the live list, whether or not their host is in the inventory.
   - The removed host itself, dead or alive, is not touched.
 extends_documentation_fragment: [honeycomb.cloud.etcd]
 options:
   remove:
-    description: Name of the host whose members go.
+    description:
+      - Name of the host whose members go; it need not be among O(members) any more.
+      - Or the id of one member, in hexadecimal as etcd prints it. A member that never started has no name and is removed that way.
     type: str
     required: true
 attributes:
@@ -45,66 +49,38 @@ changes:
   type: list
   elements: str
   returned: success
-  sample: ["remove control2 from shard pods, 2 members stay"]
+  sample: ["remove control2 from shard pods, 2 voting members stay"]
+known:
+  description: The members of each shard before, as messages name them.
+  type: dict
+  returned: success
+  sample: {"pods": ["control1", "control2", "control3"]}
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd import members
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd import removal
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd.arguments import COMMON, host
-
-TIMEOUT = 60.0  # seconds that a cluster may call itself unhealthy before a removal, and may take for an election after it
-ANSWER = 30.0  # seconds until an answer; while there is no leader, etcd itself gives up after five and two election timeouts
-
-
-def gate(here: members.Host, shard: str, port: int, remove: str) -> tuple[list[dict], int]:
-    """Return the entries to remove and how many members stay. Raises CloudError when they could not go on without it.
-
-    A host that has no member of the shard cannot ask the cluster, and leaves it to the others.
-    """
-    if not here.has_data(shard):
-        return [], 0
-    with here.member(port, timeout=ANSWER) as member:
-        try:
-            known = member.members()
-        except CloudError as error:
-            raise CloudError(
-                f"etcd shard {shard}: {remove} must not be removed, it has no quorum that {here.name} can ask ({error.message})",
-                "Bring the other members back first.",
-            ) from error
-    entries = [entry for entry in known if entry["name"] == remove]
-    stay = [entry["name"] for entry in known if entry["name"] != remove]
-    reasons = {name: reason for name, reason in here.healthy_others(port).items() if name in stay and reason}
-    if entries and (reasons or len(stay) < 2):
-        why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items()) or f"only {len(stay)} would stay"
-        raise CloudError(
-            f"etcd shard {shard}: {remove} must not be removed, {len(stay) - len(reasons)} of the {len(stay)} members that stay are healthy"
-            f" and all of at least 2 must be ({why})",
-            "Bring the other members back first.",
-        )
-    return entries, len(stay)
 
 
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec={**COMMON, "remove": {"type": "str", "required": True}}, supports_check_mode=True)
-    remove, wanted = module.params["remove"], module.params["shards"]
-    changes = []
+    remove, changes = module.params["remove"], []
     try:
         here = host(module.params)
         # Every gate before the first removal.
-        plan = {shard: gate(here, shard, options["client_port"], remove) for shard, options in wanted.items()}
-        for shard, (entries, stay) in plan.items():
-            for entry in entries:
-                if not module.check_mode:
-                    with here.member(wanted[shard]["client_port"], timeout=ANSWER) as member:
-                        members.patiently(lambda m=member, e=entry: m.member_remove(e["id"]), shard, TIMEOUT)
-                        # It may have been the leader.
-                        members.await_health(member, shard, TIMEOUT)
-                changes.append(f"remove {remove} from shard {shard}, {stay} members stay")
+        plans = [removal.plan(here, shard, options["client_port"], remove) for shard, options in module.params["shards"].items()]
+        for plan in plans:
+            if not plan.entries:
+                continue
+            if not module.check_mode:
+                removal.execute(here, plan)
+            changes.append(f"remove {remove} from shard {plan.shard}, {plan.stay} voting members stay")
     except CloudError as error:
         module.fail_json(msg=error.message, hint=error.hint, changed=bool(changes), changes=changes)
-    module.exit_json(changed=bool(changes), changes=changes)
+    known = {plan.shard: removal.names(plan.known, here.members) for plan in plans}
+    module.exit_json(changed=bool(changes), changes=changes, known=known)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,13 @@ attributes:
 extends_documentation_fragment:
   - ansible.builtin.action_common_attributes
   - ansible.builtin.action_common_attributes.facts
-options: {}
+options:
+  data:
+    description:
+      - Component to the pattern of the files that show that a host holds data of it, as M(honeycomb.cloud.component_facts) returns them in
+        C(honeycomb_data).
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -49,22 +55,27 @@ ansible_facts:
           description: Whether the host is a container that shares its machine's kernel.
           type: bool
           returned: success
+          sample: false
         virtualization:
           description: What it runs in, as C(systemd-detect-virt) says it; V(none) on bare metal.
           type: str
           returned: success
+          sample: kvm
         kernel:
           description: Release of the running kernel.
           type: str
           returned: success
+          sample: 6.1.0-28-amd64
         architecture:
           description: Machine type, for example V(x86_64).
           type: str
           returned: success
+          sample: x86_64
         os:
           description: The distribution's C(id), C(version) and C(codename).
           type: dict
           returned: success
+          sample: {id: debian, version: "12", codename: bookworm}
         modules:
           description: Kernel module to whether the host can use it, being loaded, built in, or loadable.
           type: dict
@@ -74,73 +85,96 @@ ansible_facts:
           description: Whether C(/dev/kvm) answers. That a guest runs is only proved by booting one.
           type: bool
           returned: success
+          sample: true
         cgroup_controllers:
           description: Controllers of the host's cgroup tree.
           type: list
           elements: str
           returned: success
+          sample: [cpu, memory, pids]
         cpus:
           description: Processors that it may run on.
           type: int
           returned: success
+          sample: 8
         cpu_flags:
           description: Flags of the first processor.
           type: list
           elements: str
           returned: success
+          sample: [sse4_2, avx2]
         memory_mb:
           description: Memory in MiB.
           type: int
           returned: success
+          sample: 15991
         disks:
           description: Disks that it has a device for, each with C(name), C(size_mb) and C(rotational).
           type: list
           elements: dict
           returned: success
+          sample: [{name: sda, size_mb: 102400, rotational: false}]
         interfaces:
           description: Network interface to C(mac), C(mtu) and C(addresses) (with prefix length), without loopback.
           type: dict
           returned: success
+          sample: {eth0: {mac: "52:54:00:12:34:56", mtu: 1500, addresses: [192.0.2.11/24]}}
         ssh_client:
           description: Address from which this run's ssh session comes; empty without ssh.
           type: str
           returned: success
+          sample: 192.0.2.1
         ssh_port:
           description: The host's port that this run's ssh session came to; 22 without ssh.
           type: int
           returned: success
+          sample: 22
         sysctl_writable:
           description: Trees under C(/proc/sys) that can be written, out of V(fs), V(kernel), V(net) and V(vm).
           type: list
           elements: str
           returned: success
+          sample: [fs, kernel, net, vm]
         clock_adjustable:
           description: Whether the clock is the host's own.
           type: bool
           returned: success
+          sample: true
         packages:
           description: Installed package to version.
           type: dict
           returned: success
-        ceph:
-          description: Monitors that took part in a Ceph cluster, and OSDs, as lists C(mon) and C(osd).
+          sample: {openssh-server: "1:9.2p1-2+deb12u3"}
+        data:
+          description: Component of O(data) to the files that were found.
           type: dict
           returned: success
-        swaps:
+          sample: {ceph_osd: [/var/lib/ceph/osd/ceph-0/whoami]}
+        cloud:
+          description:
+            - What shows to which cloud the host belongs. C(id), C(generation) and C(digest) of the state that it was last brought to, empty
+              on a new host; C(authorities), CA to the SHA-256 of its certificates; C(fsid) of its Ceph cluster.
+          type: dict
+          returned: success
+          sample: {id: 1f0c2a5e7b3d4c68, generation: 4, digest: "", authorities: {}, fsid: ""}
+        substitutions:
           description: What the roles do differently here, each with C(what), C(here), C(production) and C(why).
           type: list
           elements: dict
           returned: success
+          sample: [{what: time, here: chrony only measures, production: chrony steers the clock, why: the clock is the machine's}]
 """
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.honeycomb.cloud.plugins.module_utils.capabilities.collect import collect
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec={}, supports_check_mode=True)
-    module.exit_json(changed=False, ansible_facts={"honeycomb_host": collect()})
+    run_module(
+        {"data": {"type": "dict", "default": {}}},
+        lambda module: {"changed": False, "ansible_facts": {"honeycomb_host": collect(module.params["data"])}},
+    )
 
 
 if __name__ == "__main__":

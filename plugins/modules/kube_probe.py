@@ -11,7 +11,7 @@ author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
   - Proves through the API that objects can be written and read back, and says under which keys they must now be in etcd, for
-    M(honeycomb.cloud.etcd_locate) to look. Nothing ever runs them - no scheduler has the name that they ask for.
+    M(honeycomb.cloud.verify_etcd_placement) to look. Nothing ever runs them - no scheduler has the name that they ask for.
   - All have the label C(honeycomb.cloud/verify); O(state=absent) removes everything with that label, also what an interrupted run left.
 requirements: [kubernetes]
 options:
@@ -64,20 +64,22 @@ secret_text:
   description: What the probe's Secret holds in plain text, which must be nowhere in etcd.
   type: str
   returned: success
+  sample: honeycomb-verify-4f1d
 changes:
   description: What was created or removed, one line each.
   type: list
   elements: str
   returned: success
+  sample: ["create Namespace honeycomb-verify"]
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes import probes
 from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes.client import Cluster
 
 
-def wanted(names: list[str]) -> list[str]:
+def selected(names: list[str]) -> list[str]:
     """Return the resources to probe. Raises CloudError for one that is not known."""
     unknown = sorted(set(names) - set(probes.OBJECTS))
     if unknown:
@@ -113,7 +115,7 @@ def main() -> None:
     )
     namespace, changes = module.params["namespace"], []
     try:
-        names = wanted(module.params["resources"])
+        names = selected(module.params["resources"])
         cluster = Cluster(module.params["kubeconfig"], module.params["timeout"])
         if module.params["state"] == "present":
             changes = create(cluster, namespace, names, module.check_mode)

@@ -62,6 +62,7 @@ manifest:
   description: Path of the manifest, in the form of C(cloud_artifacts).
   type: str
   returned: success
+  sample: /var/cache/honeycomb/kubernetes/manifest.yml
 """
 
 import fcntl
@@ -75,11 +76,12 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import checksum
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.disk import remove_tree
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.image import debian_mirror, machine_mirrors
 
-ROOM = 6 << 30  # bytes that the build root with the source and the compiler's output takes
+BUILD_SPACE = 6 << 30  # bytes that the build root with the source and the compiler's output takes
 WORK = ".build-"
 
 
@@ -88,19 +90,21 @@ def inputs(script: Path, source_version: str, commands: list[str]) -> str:
     return hashlib.sha256(json.dumps([script.read_text(), source_version, commands]).encode()).hexdigest()[:16]
 
 
-def build(base: Path, target: Path, wanted: dict, mirror: str, lock: int) -> None:
+def build(base: Path, target: Path, desired: dict, mirror: str, lock: int) -> None:
     """Build into ``target``, which is there whole or not at all. Raises CloudError with the log's end."""
     for killed in base.glob(f"{WORK}*"):
         remove_tree(killed)
     free = shutil.disk_usage(base).free
-    if free < ROOM:
-        raise CloudError(f"{base}: the build needs {ROOM >> 30} GiB, {free >> 30} GiB are free", "Free disk space, or set lab_cache_dir.")
+    if free < BUILD_SPACE:
+        raise CloudError(
+            f"{base}: the build needs {BUILD_SPACE >> 30} GiB, {free >> 30} GiB are free", "Free disk space, or set lab_cache_dir."
+        )
     if not shutil.which("debootstrap"):
-        raise CloudError("debootstrap is not installed", "Run playbooks/lab.yml first, or: apt-get install debootstrap")
+        raise CloudError("debootstrap is not installed", "Run playbooks/lab/state.yml first, or: apt-get install debootstrap")
     log = base / "build.log"
     with tempfile.TemporaryDirectory(dir=base, prefix=WORK) as work:
         output = Path(work) / "output"
-        command = [wanted["script"], str(Path(work) / "work"), str(output), mirror, wanted["source_version"], *wanted["commands"]]
+        command = [desired["script"], str(Path(work) / "work"), str(output), mirror, desired["source_version"], *desired["commands"]]
         with log.open("wb") as file:
             # The script holds the lock too: when only this module is killed, the next run waits until the script has ended.
             done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, check=False, pass_fds=[lock])
@@ -108,17 +112,38 @@ def build(base: Path, target: Path, wanted: dict, mirror: str, lock: int) -> Non
             end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
             raise CloudError(f"The build failed with exit status {done.returncode}:\n{end}", f"The complete log is {log}.")
         manifest = {
-            name: {"version": wanted["version"], "url": (target / name).as_uri(), "sha256": checksum(output / name)}
-            for name in wanted["commands"]
+            name: {"version": desired["version"], "url": (target / name).as_uri(), "sha256": checksum(output / name)}
+            for name in desired["commands"]
         }
         (output / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
         output.rename(target)
 
 
+def converge(module: AnsibleModule) -> dict:
+    """Build what is not there yet. Raises CloudError."""
+    desired, base = module.params, Path(module.params["directory"])
+    target = base / inputs(Path(desired["script"]), desired["source_version"], desired["commands"])
+    link = base / "manifest.json"
+    manifest = Path(target.name) / "manifest.json"
+    changes = [] if target.exists() else [f"build {', '.join(desired['commands'])} {desired['version']}"]
+    if not (link.is_symlink() and link.readlink() == manifest):
+        changes.append(f"let {link} name this build")
+    if changes and not module.check_mode:
+        base.mkdir(parents=True, exist_ok=True)
+        with (base / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not target.exists():
+                build(base, target, desired, desired["mirror"] or debian_mirror(machine_mirrors()), lock.fileno())
+            new = base / f".manifest.{os.getpid()}"
+            new.symlink_to(manifest)
+            new.rename(link)
+    return {"changed": bool(changes), "changes": changes, "manifest": str(link)}
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
+    run_module(
+        {
             "directory": {"type": "path", "required": True},
             "script": {"type": "path", "required": True},
             "source_version": {"type": "str", "required": True},
@@ -126,28 +151,8 @@ def main() -> None:
             "commands": {"type": "list", "elements": "str", "required": True},
             "mirror": {"type": "str"},
         },
-        supports_check_mode=True,
+        converge,
     )
-    wanted, base = module.params, Path(module.params["directory"])
-    target = base / inputs(Path(wanted["script"]), wanted["source_version"], wanted["commands"])
-    link = base / "manifest.json"
-    current = Path(target.name) / "manifest.json"
-    changes = [] if target.exists() else [f"build {', '.join(wanted['commands'])} {wanted['version']}"]
-    if not (link.is_symlink() and link.readlink() == current):
-        changes.append(f"let {link} name this build")
-    try:
-        if changes and not module.check_mode:
-            base.mkdir(parents=True, exist_ok=True)
-            with (base / ".lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                if not target.exists():
-                    build(base, target, wanted, wanted["mirror"] or debian_mirror(machine_mirrors()), lock.fileno())
-                new = base / f".manifest.{os.getpid()}"
-                new.symlink_to(current)
-                new.rename(link)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    module.exit_json(changed=bool(changes), changes=changes, manifest=str(link))
 
 
 if __name__ == "__main__":

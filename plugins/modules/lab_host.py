@@ -113,7 +113,7 @@ options:
     type: int
     default: 6144
   minimum_disk_mb:
-    description: Refuse to make or start hosts with less room in O(state_dir) or O(cache_dir), in MiB.
+    description: Refuse to make or start hosts with less free space in O(state_dir) or O(cache_dir), in MiB.
     type: int
     default: 10240
   timeout:
@@ -163,45 +163,63 @@ hosts:
     state:
       description: One of started, partitioned, stopped, absent, broken (killed from outside).
       type: str
+      sample: started
     pid:
       description: Process id, on the machine, of the host's process 1.
       type: int
+      sample: 4711
     addresses:
       description: Address in each network.
       type: dict
+      sample: {management: 10.40.0.11}
     zone:
       description: The host's zone.
       type: str
+      sample: zone_a
     unplugged:
       description: Networks the running host is cut off from.
       type: list
       elements: str
+      sample: [underlay]
     snapshots:
       description: Names of the host's snapshots.
       type: list
       elements: str
+      sample: [base]
     image:
       description: Digest of the image the host stands on.
       type: str
+      sample: 3d2e6a1f9c04
     boot_seconds:
       description: Seconds from the start to sshd's greeting, for hosts that this call started.
       type: float
+      sample: 1.8
 image:
   description: Digest of the image that new hosts get.
   returned: when O(state) is V(present) or V(started)
   type: str
+  sample: 3d2e6a1f9c04
 """
 
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.call import perform
 
 
+def converge(module: AnsibleModule) -> dict:
+    """Bring the hosts into the state asked for. Raises CloudError."""
+    result = perform(module.params, Path(module.params["state_dir"]), check=module.check_mode)
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    return result
+
+
 def main() -> None:
-    module = AnsibleModule(
-        argument_spec={
+    """Run the module."""
+    run_module(
+        {
             "lab": {"type": "str", "required": True},
             "state_dir": {"type": "path", "required": True},
             "cache_dir": {"type": "path", "default": "/var/cache/honeycomb"},
@@ -238,16 +256,9 @@ def main() -> None:
             "minimum_disk_mb": {"type": "int", "default": 10240},
             "timeout": {"type": "int", "default": 60},
         },
+        converge,
         required_if=[("state", "snapshotted", ["snapshot"]), ("state", "restored", ["snapshot"])],
-        supports_check_mode=True,
     )
-    try:
-        result = perform(module.params, Path(module.params["state_dir"]), check=module.check_mode)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -65,12 +65,14 @@ changes:
   type: list
   elements: str
   returned: success
+  sample: ["cut the power of node2"]
 """
 
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.parallel import run_all
 from ansible_collections.honeycomb.cloud.plugins.module_utils.failure import power
 
 NODE = {
@@ -83,25 +85,23 @@ NODE = {
 }
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "nodes": {"type": "list", "elements": "dict", "required": True, "options": NODE},
-            "timeout": {"type": "int", "default": 30},
-        },
-        supports_check_mode=True,
-    )
+def converge(module: AnsibleModule) -> dict:
+    """Return the result of the module. Raises CloudError."""
     nodes = module.params["nodes"]
     if module.check_mode:
-        module.exit_json(changed=bool(nodes), changes=[f"cut the power of {one['name']}" for one in nodes])
-    try:
-        with ThreadPoolExecutor(max(1, len(nodes))) as pool:
-            was_on = list(pool.map(lambda one: power.off(one["name"], one, module.params["timeout"]), nodes))
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
+        return {"changed": bool(nodes), "changes": [f"cut the power of {one['name']}" for one in nodes]}
+    was_on = run_all(partial(power.off, one["name"], one, module.params["timeout"]) for one in nodes)
     changes = [f"cut the power of {one['name']}" for one, on in zip(nodes, was_on, strict=True) if on]
-    module.exit_json(changed=bool(changes), changes=changes)
+    return {"changed": bool(changes), "changes": changes}
+
+
+def main() -> None:
+    """Run the module."""
+    argument_spec = {
+        "nodes": {"type": "list", "elements": "dict", "required": True, "options": NODE},
+        "timeout": {"type": "int", "default": 30},
+    }
+    run_module(argument_spec, converge)
 
 
 if __name__ == "__main__":

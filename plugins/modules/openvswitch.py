@@ -13,6 +13,7 @@ description:
   - Declares bridges, their ports and the host's C(external_ids) in one transaction of the switch's database, and waits until the switch
     works by it.
   - Bridges, ports and external IDs that are not named are left alone.
+requirements: [python3-openvswitch]
 options:
   bridges:
     description: Bridges that shall exist.
@@ -73,54 +74,50 @@ changes:
   type: list
   elements: str
   returned: always
+  sample: ["add bridge br-int"]
 """
 
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import changes_result, run_module
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.switch import REMOTE, Bridge, Port, Switch, plan
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "bridges": {
-                "type": "list",
-                "elements": "dict",
-                "default": [],
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "fail_mode": {"type": "str", "choices": ["standalone", "secure"], "default": "secure"},
-                    "mac": {"type": "str"},
-                    "ports": {"type": "list", "elements": "str", "default": []},
-                },
-            },
-            "datapath": {"type": "str", "choices": ["system", "netdev"], "default": "system"},
-            "external_ids": {"type": "dict", "default": {}},
-            "timeout": {"type": "int", "default": 30},
-        },
-        supports_check_mode=True,
-    )
+def converge(module: AnsibleModule) -> dict:
+    """Bring the switch to what the module's options say. Raises CloudError."""
     options = module.params
-    wanted = {
+    desired = {
         bridge["name"]: Bridge(
             options["datapath"], bridge["fail_mode"], {name: Port(name) for name in bridge["ports"]}, mac=(bridge["mac"] or "").lower()
         )
         for bridge in options["bridges"]
     }
     ids = {name: str(value) for name, value in options["external_ids"].items()}
-    try:
-        if module.check_mode and not Path(REMOTE.partition(":")[2]).exists():
-            steps = plan({}, wanted, {}, ids)
-        else:
-            steps = Switch(options["timeout"]).converge(wanted, ids, module.check_mode)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    changes = [str(step) for step in steps]
-    diff = {"before": "", "after": "".join(f"{line}\n" for line in changes)}
-    module.exit_json(changed=bool(changes), changes=changes, diff=diff)
+    if module.check_mode and not Path(REMOTE.partition(":")[2]).exists():
+        steps = plan({}, desired, {}, ids)
+    else:
+        steps = Switch(options["timeout"]).converge(desired, ids, module.check_mode)
+    return changes_result([str(step) for step in steps])
+
+
+def main() -> None:
+    """Run the module."""
+    bridge = {
+        "name": {"type": "str", "required": True},
+        "fail_mode": {"type": "str", "choices": ["standalone", "secure"], "default": "secure"},
+        "mac": {"type": "str"},
+        "ports": {"type": "list", "elements": "str", "default": []},
+    }
+    run_module(
+        {
+            "bridges": {"type": "list", "elements": "dict", "default": [], "options": bridge},
+            "datapath": {"type": "str", "choices": ["system", "netdev"], "default": "system"},
+            "external_ids": {"type": "dict", "default": {}},
+            "timeout": {"type": "int", "default": 30},
+        },
+        converge,
+    )
 
 
 if __name__ == "__main__":

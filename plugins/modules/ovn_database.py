@@ -92,21 +92,23 @@ changes:
   type: list
   elements: str
   returned: always
+  sample: ["make this host's member of OVN_Northbound"]
 missing:
   description: Databases that this host does not have.
   type: list
   elements: str
   returned: always
+  sample: [OVN_Northbound]
 leaders:
   description: By database, the server id of the leader as this member sees it, C(self) for itself.
   type: dict
   returned: when O(state=healthy)
+  sample: {OVN_Northbound: self}
 """
 
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb import cluster
 
 
@@ -129,10 +131,10 @@ def perform(options: dict, check: bool) -> dict:
         if options["state"] == "present":
             changes.append(cluster.make(member, options["bootstrap"], check))
         elif options["state"] == "healthy" and not (check and missing):
-            everyone = {member.local, *member.remotes}
-            found = cluster.await_health(member, {member.local} if check else everyone, options["timeout"])
-            changes += cluster.remove_stale(member, found, everyone, check)
-            leaders[member.database] = found.leader
+            addresses = {member.local, *member.remotes}
+            status = cluster.await_health(member, {member.local} if check else addresses, options["timeout"])
+            changes += cluster.remove_stale(member, status, addresses, check)
+            leaders[member.database] = status.leader
     changes = [change for change in changes if change]
     return {"changed": bool(changes), "changes": changes, "missing": missing, "leaders": leaders}
 
@@ -140,27 +142,18 @@ def perform(options: dict, check: bool) -> dict:
 def main() -> None:
     """Run the module."""
     database = {name: {"type": "path", "required": True} for name in ("path", "schema", "control")}
-    module = AnsibleModule(
-        argument_spec={
-            "databases": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {"name": {"type": "str", "required": True}, "port": {"type": "int", "required": True}, **database},
-            },
+    database |= {"name": {"type": "str", "required": True}, "port": {"type": "int", "required": True}}
+    run_module(
+        {
+            "databases": {"type": "list", "elements": "dict", "required": True, "options": database},
             "address": {"type": "str", "required": True},
             "members": {"type": "list", "elements": "str", "required": True},
             "state": {"type": "str", "choices": ["inspected", "present", "healthy"], "default": "present"},
             "bootstrap": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 60},
         },
-        supports_check_mode=True,
+        lambda module: perform(module.params, module.check_mode),
     )
-    try:
-        result = perform(module.params, module.check_mode)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ description:
   - Rows that it made carry O(owner) in their external IDs. What carries it and is no longer declared is removed; rows of others are never
     touched, so Neutron and others may share the database.
   - Refuses a wrong declaration before any change, with all errors at once.
-  - Runs on a host that reaches the database, by TLS with a certificate of the authority C(ovn).
+  - Runs on a host that reaches the database, by TLS with a certificate of the CA C(ovn).
+requirements: [python3-openvswitch]
 extends_documentation_fragment: [honeycomb.cloud.tenants]
 options:
   owner:
@@ -32,7 +33,7 @@ options:
     description: File with the client's certificate.
     type: path
   ca:
-    description: File with the authority of the servers.
+    description: File with the CA of the servers.
     type: path
   encapsulation:
     description: Tunnels between hosts.
@@ -101,16 +102,18 @@ changes:
   type: list
   elements: str
   returned: always
+  sample: ["create Logical_Switch red.front"]
 mtu:
   description: The largest MTU of a tenant's network that the tunnels carry, in bytes.
   type: int
   returned: always
+  sample: 1450
 """
 
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.tenants import TENANTS
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network import apply, northbound
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.declaration import Limits
@@ -120,10 +123,31 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.rows import 
 DIFF_LIMIT = 200
 
 
+def converge(module: AnsibleModule) -> dict:
+    """Bring the northbound database to the declaration. Raises CloudError."""
+    options = module.params
+    limits = Limits(
+        options["encapsulation"],
+        options["underlay_mtu"],
+        frozenset(options["hosts"]),
+        tuple(options["gateways"]),
+        options["egress_network"],
+    )
+    tls = Tls(options["key"], options["certificate"], options["ca"]) if options["key"] else None
+    apply.ensure_valid(options["tenants"], limits)
+    if module.check_mode and not Path(northbound.SCHEMA).exists():  # a fresh host: everything would be created
+        changes = plan({}, northbound.rows(options["tenants"], options["owner"], limits))
+    else:
+        database = apply.connect(options["remote"], tls, options["timeout"])
+        changes = apply.converge(database, options["tenants"], options["owner"], limits, options["wait"], module.check_mode)
+    diff = texts(changes[:DIFF_LIMIT]) if module._diff else []
+    return {"changed": bool(changes), "changes": [str(change) for change in changes], "mtu": limits.mtu, "diff": diff}
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
+    run_module(
+        {
             "tenants": {**TENANTS, "required": True},
             "owner": {"type": "str", "required": True},
             "remote": {"type": "str", "required": True},
@@ -138,29 +162,9 @@ def main() -> None:
             "wait": {"type": "str", "choices": ["none", "sb", "hv"], "default": "sb"},
             "timeout": {"type": "int", "default": 60},
         },
+        converge,
         required_together=[("key", "certificate", "ca")],
-        supports_check_mode=True,
     )
-    options = module.params
-    limits = Limits(
-        options["encapsulation"],
-        options["underlay_mtu"],
-        frozenset(options["hosts"]),
-        tuple(options["gateways"]),
-        options["egress_network"],
-    )
-    tls = Tls(options["key"], options["certificate"], options["ca"]) if options["key"] else None
-    try:
-        apply.refuse(options["tenants"], limits)
-        if module.check_mode and not Path(northbound.SCHEMA).exists():  # a fresh host: everything would be created
-            changes = plan({}, northbound.rows(options["tenants"], options["owner"], limits))
-        else:
-            database = apply.connect(options["remote"], tls, options["timeout"])
-            changes = apply.converge(database, options["tenants"], options["owner"], limits, options["wait"], module.check_mode)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    diff = texts(changes[:DIFF_LIMIT]) if module._diff else []
-    module.exit_json(changed=bool(changes), changes=[str(change) for change in changes], mtu=limits.mtu, diff=diff)
 
 
 if __name__ == "__main__":

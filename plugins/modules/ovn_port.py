@@ -14,6 +14,7 @@ description:
     A host only plugs; addresses, rules and who may claim a port are decided in the northbound database.
   - Waits until OVN has claimed every port for this host and installed its flows, and reads limits and filters back.
   - A port that moved is claimed by its new host as soon as it is declared there; the old host loses it in the same moment.
+requirements: [python3-openvswitch]
 options:
   ports:
     description: Ports of this host.
@@ -106,73 +107,72 @@ changes:
   type: list
   elements: str
   returned: always
+  sample: ["make the namespace of red.front.client"]
 """
 
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import changes_result, run_module
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.plug import Host
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.port import Port
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.switch import REMOTE
 
 
+def described(one: dict, scope: str) -> Port:
+    """Return a port as the host plugs it, of one of the module's ports."""
+    return Port(
+        one["name"],
+        one["netns"] or one["name"],
+        one["interface"],
+        one["mac"].lower(),
+        tuple(one["addresses"]),
+        tuple(one["gateways"]),
+        one["mtu"],
+        one["up"] or 0,
+        one["down"] or 0,
+        one["pid"] or 0,
+        one["name"].replace(".", "/"),
+        scope,
+    )
+
+
+def converge(module: AnsibleModule) -> dict:
+    """Plug the ports. Raises CloudError."""
+    options = module.params
+    ports = [described(one, options["scope"]) for one in options["ports"]]
+    if module.check_mode and not Path(REMOTE.partition(":")[2]).exists():
+        changes = [f"plug {port.name} (the host has no switch yet)" for port in ports]
+    else:
+        host = Host(options["datapath"] == "netdev", options["timeout"])
+        changes = host.converge(ports, options["scope"], options["prune"], module.check_mode)
+    return changes_result(changes)
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "ports": {
-                "type": "list",
-                "elements": "dict",
-                "required": True,
-                "options": {
-                    "name": {"type": "str", "required": True},
-                    "netns": {"type": "str"},
-                    "pid": {"type": "int"},
-                    "interface": {"type": "str", "default": "eth0"},
-                    "mac": {"type": "str", "required": True},
-                    "addresses": {"type": "list", "elements": "str", "required": True},
-                    "gateways": {"type": "list", "elements": "str", "default": []},
-                    "mtu": {"type": "int", "required": True},
-                    "up": {"type": "float"},
-                    "down": {"type": "float"},
-                },
-            },
+    port = {
+        "name": {"type": "str", "required": True},
+        "netns": {"type": "str"},
+        "pid": {"type": "int"},
+        "interface": {"type": "str", "default": "eth0"},
+        "mac": {"type": "str", "required": True},
+        "addresses": {"type": "list", "elements": "str", "required": True},
+        "gateways": {"type": "list", "elements": "str", "default": []},
+        "mtu": {"type": "int", "required": True},
+        "up": {"type": "float"},
+        "down": {"type": "float"},
+    }
+    run_module(
+        {
+            "ports": {"type": "list", "elements": "dict", "required": True, "options": port},
             "scope": {"type": "str", "default": "declared"},
             "prune": {"type": "bool", "default": False},
             "datapath": {"type": "str", "choices": ["system", "netdev"], "default": "system"},
             "timeout": {"type": "int", "default": 30},
         },
-        supports_check_mode=True,
+        converge,
     )
-    options = module.params
-    ports = [
-        Port(
-            one["name"],
-            one["netns"] or one["name"],
-            one["interface"],
-            one["mac"].lower(),
-            tuple(one["addresses"]),
-            tuple(one["gateways"]),
-            one["mtu"],
-            one["up"] or 0,
-            one["down"] or 0,
-            one["pid"] or 0,
-            one["name"].replace(".", "/"),
-            options["scope"],
-        )
-        for one in options["ports"]
-    ]
-    try:
-        if module.check_mode and not Path(REMOTE.partition(":")[2]).exists():
-            changes = [f"plug {port.name} (the host has no switch yet)" for port in ports]
-        else:
-            host = Host(options["datapath"] == "netdev", options["timeout"])
-            changes = host.converge(ports, options["scope"], options["prune"], module.check_mode)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    diff = {"before": "", "after": "".join(f"{line}\n" for line in changes)}
-    module.exit_json(changed=bool(changes), changes=changes, diff=diff)
 
 
 if __name__ == "__main__":

@@ -59,64 +59,53 @@ reached:
   description: Whether the packet arrives.
   type: bool
   returned: always
+  sample: true
 verdict:
   description: What becomes of it, in a sentence.
   type: str
   returned: always
+  sample: it is delivered to red.back.db1
 ports:
   description: Of both ports, C(name), C(declared_host), C(bound_host) (which carries it now) and C(up).
   type: list
   elements: dict
   returned: always
+  sample: [{name: red.front.client, declared_host: node1, bound_host: node1, up: true}]
 trace:
   description: The packet's way, as C(ovn-trace) prints it.
   type: list
   elements: str
   returned: always
+  sample: ["ingress(dp=\"red.front\", inport=\"red.front.client\")"]
 """
 
 import json
-import subprocess
 
-from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import run
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.tenants import TENANTS
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network import trace
 
 
-def ask(*command: str) -> str:
-    """Return a command's output. Raises CloudError."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    if done.returncode:
-        raise CloudError(f"{command[0]} failed: {done.stderr.strip()}", f"Run by hand on this host: {' '.join(command)}")
-    return done.stdout
-
-
 def binding(database: str, end: trace.End) -> dict:
     """Return which host carries a port now."""
-    found = json.loads(
-        ask(
-            "ovn-sbctl",
-            "--no-leader-only",
-            f"--db={database}",
-            "--format=json",
-            "--columns=chassis,up",
-            "find",
-            "Port_Binding",
-            f"logical_port={end.name}",
-        )
-    )["data"]
+    ask = ["ovn-sbctl", "--no-leader-only", f"--db={database}"]
+    purpose = f"find the port {end.name} in the southbound database"
+    rows = json.loads(run([*ask, "--format=json", "--columns=chassis,up", "find", "Port_Binding", f"logical_port={end.name}"], purpose))[
+        "data"
+    ]
     chassis = ""
-    if found and found[0][0] and found[0][0][0] == "uuid":
-        chassis = ask("ovn-sbctl", "--no-leader-only", f"--db={database}", "get", "Chassis", found[0][0][1], "name").strip().strip('"')
-    return {"name": end.name, "declared_host": end.host, "bound_host": chassis, "up": bool(found) and found[0][1] is True}
+    if rows and rows[0][0] and rows[0][0][0] == "uuid":
+        chassis = run([*ask, "get", "Chassis", rows[0][0][1], "name"], f"find the host of {end.name}").strip().strip('"')
+    return {"name": end.name, "declared_host": end.host, "bound_host": chassis, "up": bool(rows) and rows[0][1] is True}
 
 
 def perform(options: dict) -> dict:
     """Trace the packet. Raises CloudError."""
     sender, receiver, address = trace.resolve(options["tenants"], options["source"], options["target"])
     flow = trace.microflow(sender, receiver, address, options["protocol"], options["port"])
-    output = ask("ovn-trace", "--no-leader-only", f"--db={options['database']}", *["--ct=new"] * 8, sender.network, flow)
+    command = ["ovn-trace", "--no-leader-only", f"--db={options['database']}", *["--ct=new"] * 8, sender.network, flow]
+    output = run(command, "follow the packet")
     reached, verdict = trace.verdict(output, receiver)
     ports = [binding(options["database"], end) for end in (sender, receiver) if end]
     absent = [port["name"] for port in ports if not port["up"]]
@@ -127,8 +116,8 @@ def perform(options: dict) -> dict:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
+    run_module(
+        {
             "tenants": {**TENANTS, "required": True},
             "source": {"type": "str", "required": True},
             "target": {"type": "str", "required": True},
@@ -136,13 +125,8 @@ def main() -> None:
             "port": {"type": "int", "default": 80},
             "database": {"type": "str", "default": "unix:/run/ovn/ovnsb_db.sock"},
         },
-        supports_check_mode=True,
+        lambda module: perform(module.params),
     )
-    try:
-        result = perform(module.params)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -64,6 +64,7 @@ reached:
   type: list
   elements: dict
   returned: always
+  sample: [{name: node2, address: 192.0.2.22, mtu: 1500, port: 0, loss: 0, latency_ms: 0.4}]
 """
 
 import ipaddress
@@ -73,10 +74,11 @@ import socket
 import subprocess
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.parallel import run_all
 
 HEADERS = {4: 28, 6: 48}  # IP and ICMP
 AT_ONCE = 32
@@ -113,10 +115,14 @@ def ping(probe: dict, count: int) -> dict:
     inside = ["ip", "netns", "exec", probe["netns"]] if probe["netns"] else []
     command = [*inside, "ping", "-n", "-q", "-c", str(count), "-i", "0.2", "-W", "2", "-M", "do", "-s", str(size), probe["address"]]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    loss = re.search(r"([\d.]+)% packet loss", done.stdout)
-    latency = re.search(r"rtt min/avg/max/mdev = [\d.]+/([\d.]+)/", done.stdout)
-    reason = "" if loss else done.stderr.strip()
-    return _result(probe, float(loss[1]) if loss else 100.0, float(latency[1]) if latency else None, reason)
+    return _result(probe, *parse(done.stdout, done.stderr))
+
+
+def parse(output: str, errors: str) -> tuple[float, float | None, str]:
+    """Return loss in percent, average latency in ms (None without an answer) and, when ping did not even begin, its reason."""
+    loss = re.search(r"([\d.]+)% packet loss", output)
+    latency = re.search(r"rtt min/avg/max/mdev = [\d.]+/([\d.]+)/", output)
+    return float(loss[1]) if loss else 100.0, float(latency[1]) if latency else None, "" if loss else errors.strip()
 
 
 def probe_all(probes: list[dict], count: int) -> list[dict]:
@@ -125,8 +131,7 @@ def probe_all(probes: list[dict], count: int) -> list[dict]:
     threads = [threading.Thread(target=lambda one=one: reached.append(connect(one))) for one in probes if one["port"]]
     for thread in threads:
         thread.start()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        reached += list(pool.map(lambda probe: ping(probe, count), [one for one in probes if not one["port"]]))
+    reached += run_all((partial(ping, probe, count) for probe in probes if not probe["port"]), AT_ONCE)
     for thread in threads:
         thread.join()
     return sorted(reached, key=lambda one: one["name"])

@@ -13,7 +13,7 @@ description:
   - Takes all public addresses of a host in one call. Each becomes an interface inside a container's network namespace, with a /32 and a
     /128, and a route on the host, which FRR (role P(honeycomb.cloud.frr#role)) announces.
   - A container can use its own addresses only. Its frames are checked for interface, hardware address and source in IPv4, IPv6 and ARP.
-    It reaches the world by the uplinks and nothing else, and of its host no more than an echo.
+    It reaches external networks by the uplinks and nothing else, and of its host no more than an echo.
   - Limits are token buckets in both directions. They are read back from the kernel. A kernel that cannot enforce one makes the call fail.
   - What this module made and the list no longer has is removed. Nothing else is touched.
   - The list is kept in C(/etc/honeycomb/public-addresses.json). The host brings itself to it at boot and when a namespace appears.
@@ -26,7 +26,7 @@ options:
     required: true
     suboptions:
       name:
-        description: Name of the address, a DNS label. The host's interface is called C(pub-NAME), and by a digest when that is too long.
+        description: Name of the address, as in DNS. The host's interface is called C(pub-NAME), and by a digest when that is too long.
         type: str
         required: true
       netns:
@@ -101,12 +101,13 @@ waiting:
   type: list
   elements: str
   returned: success
+  sample: [203.0.113.21]
 """
 
 import json
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 from ansible_collections.honeycomb.cloud.plugins.module_utils.public_address import host, model
 from ansible_collections.honeycomb.cloud.plugins.module_utils.service import files
 
@@ -121,7 +122,7 @@ ADDRESS = {
 }
 
 
-def remember(record: model.Record, check: bool) -> dict | None:
+def keep(record: model.Record, check: bool) -> dict | None:
     """Keep the record for the next boot; return the difference, None when it is there already."""
     content = json.dumps(record.data(), indent=2) + "\n"
     item = files.Item(str(host.RECORD), "file", content.encode())
@@ -131,30 +132,31 @@ def remember(record: model.Record, check: bool) -> dict | None:
     return None if step is None else files.difference(step)
 
 
+def converge(module: AnsibleModule) -> dict:
+    """Bring the host to the list. Raises CloudError."""
+    record = model.parse(module.params)
+    with host.alone():
+        # First the record: a host that loses power in between does at its next boot what it was told last.
+        difference = keep(record, module.check_mode)
+        report = host.converge(record, module.check_mode)
+    changes = ([f"write {host.RECORD}"] if difference else []) + report.changes
+    diff = [difference] if difference else []
+    if report.changes:
+        diff.append({"before": report.before, "after": report.after})
+    return {"changed": bool(changes), "changes": changes, "waiting": report.waiting, "diff": diff}
+
+
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
+    run_module(
+        {
             "addresses": {"type": "list", "elements": "dict", "required": True, "options": ADDRESS},
             "pools": {"type": "list", "elements": "str", "required": True},
             "uplinks": {"type": "list", "elements": "str", "required": True},
             "table": {"type": "int", "default": 1510},
         },
-        supports_check_mode=True,
+        converge,
     )
-    try:
-        record = model.parse(module.params)
-        with host.alone():
-            # First the record: a host that loses power in between does at its next boot what it was told last.
-            difference = remember(record, module.check_mode)
-            report = host.converge(record, module.check_mode)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    changes = ([f"write {host.RECORD}"] if difference else []) + report.changes
-    diff = [difference] if difference else []
-    if report.changes:
-        diff.append({"before": report.before, "after": report.after})
-    module.exit_json(changed=bool(changes), changes=changes, waiting=report.waiting, diff=diff)
 
 
 if __name__ == "__main__":

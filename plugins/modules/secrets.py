@@ -12,12 +12,14 @@ author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
   - Makes the secrets that do not exist yet and returns all that were asked for.
-    It runs on the control machine, and its result is never logged.
+    It runs on the deployment host, and its result is never logged.
+  - Values are taken as the text that is written, also where YAML would take it for a number or a truth value.
   - The file may be encrypted with ansible-vault; it is then read with the vault secrets of the run.
     A secret that is missing from an encrypted file is refused rather than written in plain text.
+requirements: [cryptography]
 options:
   path:
-    description: YAML file of the secrets on the control machine, written with mode 0600.
+    description: YAML file of the secrets on the deployment host, written with mode 0600.
     type: path
     required: true
   secrets:
@@ -41,9 +43,15 @@ options:
         description: Characters, bytes or bits; V(16) for V(uuid) and V(cephx).
         type: int
         required: true
+  absent:
+    description:
+      - Names of secrets that nothing needs any more. They are taken out of the file; one that is encrypted as a whole is refused.
+    type: list
+    elements: str
+    default: []
 attributes:
   action:
-    description: Runs on the control machine.
+    description: Runs on the deployment host.
     support: full
   check_mode:
     description: Says which secrets would be made.
@@ -68,9 +76,11 @@ secrets:
   description: The secrets by name. Never logged.
   type: dict
   returned: success
+  sample: {bgp_transit: "0123456789abcdef"}
 changes:
-  description: Names of the secrets that were made, one line each.
+  description: Names of the secrets that were made or removed, one line each.
   type: list
   elements: str
   returned: success
+  sample: ["bgp_transit"]
 """

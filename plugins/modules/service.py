@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: service
-short_description: Bring one service of a host to its wanted state
+short_description: Bring one service of a host to its desired state
 version_added: 0.1.0
 author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 description:
@@ -176,9 +176,11 @@ options:
         type: str
         required: true
       state:
-        description: V(unmanaged) neither starts, stops nor restarts it.
+        description:
+          - V(unmanaged) neither starts, stops nor restarts it.
+          - V(as_is) neither starts nor stops it, and restarts and reloads it while it runs.
         type: str
-        choices: [started, stopped, unmanaged]
+        choices: [started, stopped, unmanaged, as_is]
         default: started
       enabled:
         description: Whether it starts at boot. Left alone when not given.
@@ -262,25 +264,29 @@ rewritten:
   type: list
   elements: str
   returned: success
+  sample: [/etc/haproxy/haproxy.cfg]
 started:
   description: Units that were started.
   type: list
   elements: str
   returned: success
+  sample: [haproxy.service]
 restarted:
   description: Units that were restarted.
   type: list
   elements: str
   returned: success
+  sample: []
 reloaded:
   description: Units that were reloaded.
   type: list
   elements: str
   returned: success
+  sample: [haproxy.service]
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.service.runner import Outcome, converge
 
 
@@ -357,7 +363,7 @@ ARGUMENTS = {
         "default": [],
         "options": {
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["started", "stopped", "unmanaged"], "default": "started"},
+            "state": {"type": "str", "choices": ["started", "stopped", "unmanaged", "as_is"], "default": "started"},
             "enabled": {"type": "bool"},
             "restart_on": {"type": "list", "elements": "str", "default": []},
             "reload_on": {"type": "list", "elements": "str", "default": []},

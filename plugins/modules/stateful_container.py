@@ -11,11 +11,12 @@ author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
   - Takes all containers of a host in one call. Everything of a container (image, configuration, writable layer, volumes, secrets, network
-    identity) lies in its home, which is a disk of its own, so that another host can go on with it.
-  - A home is created once and is on its disk before the call ends. Who owns a disk is written in the metadata of its image, with a
-    generation; what another host owns is refused before anything is changed.
+    identity) lies in its root, which is a disk of its own, so that another host can go on with it.
+  - A container root is created once and is on its disk before the call ends. Who owns a disk is written in the metadata of its image, with
+    a generation; what another host owns is refused before anything is changed.
   - No daemon is restarted and no other container is touched.
   - Needs a host that role P(honeycomb.cloud.container_host#role) has prepared, and works by what that wrote about the host.
+requirements: [python3-openvswitch, python3-rados, python3-rbd]
 options:
   containers:
     description: Containers.
@@ -38,7 +39,7 @@ options:
         description: Image, as the archive or the registry names it. Needed for O(state=started).
         type: str
       archive:
-        description: OCI archive on the host that has the image. Only read when a home has it not yet.
+        description: OCI archive on the host that has the image. Only read when a container root has it not yet.
         type: path
       disk_gb:
         description: Size of the disk in GiB, for a new one.
@@ -118,7 +119,7 @@ options:
   state:
     description:
       - V(started) creates what is missing and starts what does not run.
-      - V(recovered) starts containers whose disks the cluster has given to this host, from their homes; only the names are read.
+      - V(recovered) starts containers whose disks the cluster has assigned to this host, from their roots; only the names are read.
       - V(released) stops them, detaches their disks and gives them up, for a planned move.
     type: str
     choices: [started, recovered, released]
@@ -151,7 +152,7 @@ EXAMPLES = r"""
         ready_port: 5432
         port: {name: red.back.db, mac: "0a:00:00:00:00:21", addresses: [10.0.1.21/24], mtu: 1450}
 
-- name: Start what the cluster has given to this host
+- name: Start what the cluster has assigned to this host
   honeycomb.cloud.stateful_container:
     state: recovered
     containers:
@@ -164,23 +165,29 @@ changes:
   type: list
   elements: str
   returned: success
+  sample: ["attach disk red.db", "start honeycomb-container@red.db.service"]
 ids:
   description: Id of each container, by tenant.name.
   type: dict
   returned: success
+  sample: {red.db: 9f86d081884c}
 times:
   description: For each container the seconds since the epoch at which its disk, its port and its process were there and it served.
   type: dict
   returned: success
+  sample: {red.db: {disk: 1795788000.1, port: 1795788000.9, process: 1795788001.4, serving: 1795788003.0}}
 generations:
   description: Generation of each disk's ownership.
   type: dict
   returned: success
+  sample: {red.db: 2}
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import changes_result, run_module
 from ansible_collections.honeycomb.cloud.plugins.module_utils.container import converge
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk import profile
 
 CONTAINER = {
     "key": {"type": "str", "no_log": False},  # tenant.name
@@ -210,42 +217,40 @@ CONTAINER = {
 
 
 def perform(options: dict, check: bool) -> converge.Outcome:
-    """Bring the containers to the wanted state. Raises CloudError."""
-    here = converge.here(options["timeout"])
+    """Bring the containers to the desired state. Raises CloudError."""
+    host = profile.read(options["timeout"])
     names = [(one["tenant"], one["name"]) for one in options["containers"]]
     if len(set(names)) < len(names):
         raise CloudError("A container is listed twice", "List every container once.")
     if options["state"] == "recovered":
-        return converge.recover(names, here, check)
+        return converge.recover(names, host, check)
     if options["state"] == "released":
-        return converge.stop(names, here, check)
+        return converge.stop(names, host, check)
     for one in options["containers"]:
         if not one["image"] or not one["port"]:
             raise CloudError(f"container {one['tenant']}.{one['name']}: expected an image and a port, found none", "Say both.")
-    wanted = [
+    desired = [
         one | {"key": f"{one['tenant']}.{one['name']}", "hostname": one["hostname"] or one["name"], "netns": one["port"]["name"]}
         for one in options["containers"]
     ]
-    return converge.start(wanted, here, check)
+    return converge.start(desired, host, check)
+
+
+def converge_module(module: AnsibleModule) -> dict:
+    """Return the result of the module. Raises CloudError."""
+    done = perform(module.params, module.check_mode)
+    changes = list(dict.fromkeys(done.changes))
+    return changes_result(changes, ids=done.ids, times=done.times, generations=done.generations)
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={
-            "containers": {"type": "list", "elements": "dict", "required": True, "options": CONTAINER},
-            "state": {"type": "str", "choices": ["started", "recovered", "released"], "default": "started"},
-            "timeout": {"type": "int", "default": 60},
-        },
-        supports_check_mode=True,
-    )
-    try:
-        done = perform(module.params, module.check_mode)
-    except CloudError as error:
-        module.fail_json(msg=error.message, hint=error.hint)
-    changes = list(dict.fromkeys(done.changes))
-    diff = {"before": "", "after": "".join(f"{line}\n" for line in changes)}
-    module.exit_json(changed=bool(changes), changes=changes, ids=done.ids, times=done.times, generations=done.generations, diff=diff)
+    argument_spec = {
+        "containers": {"type": "list", "elements": "dict", "required": True, "options": CONTAINER},
+        "state": {"type": "str", "choices": ["started", "recovered", "released"], "default": "started"},
+        "timeout": {"type": "int", "default": 60},
+    }
+    run_module(argument_spec, converge_module)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Documentation of the action plugin of the same name, which does all the work on the control machine."""
+"""Documentation of the action plugin of the same name, which does all the work on the deployment host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ description:
   - Checks the variables of every host against the argument specifications of the collection's roles (types, choices, unknown names),
     and what must hold across hosts, such as one zone per host, addresses without duplicates, networks that do not overlap, etcd shards.
   - Reports all errors at once, with the file and line of the variable where they are known.
-  - Runs on the control machine alone. No host is connected to.
+  - Runs on the deployment host alone. No host is connected to.
 options:
   roles:
     description:
@@ -22,7 +22,7 @@ options:
     type: dict
     default: {}
   groups:
-    description: Groups that must exist and have at least one host.
+    description: Groups that must exist and have at least one host, besides those that components require.
     type: list
     elements: str
     default: []
@@ -47,7 +47,7 @@ EXAMPLES = r"""
   honeycomb.cloud.validate_inventory:
     roles:
       etcd: etcd
-    groups: [control, etcd, kube_control]
+    groups: [valkey]
 """
 
 RETURN = r"""
@@ -62,4 +62,5 @@ notes:
   returned: always
   type: list
   elements: str
+  sample: ["7 hosts in 3 zones: valid"]
 """

@@ -1,44 +1,42 @@
 #!/usr/bin/env python3
 """Measures how fast declared networks reach OVN's northbound database: 100 networks with 1,000 ports. Asserts nothing about time.
 
-Runs on a control host of a converged lab (HONEYCOMB_LAB_STATE, by default that of `make cloud`), against a database server of its own that
+Runs on a control host of a converged lab (see converged_lab.py), against a database server of its own that
 is gone afterwards. Compared with one ovn-nbctl call per step (on a sample, extrapolated) and with the library's bare transaction.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 import json
-import os
 import subprocess
 import sys
 import tarfile
 import time
-from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-LAB_STATE = Path(os.environ.get("HONEYCOMB_LAB_STATE", "/var/lib/honeycomb/labs/hc"))
 HOST = "control1"
 FOLDER = "/var/tmp/honeycomb-bench"  # noqa: S108  # on a lab host, root's alone
 NETWORKS, PORTS, SAMPLE = 100, 10, 40
-PARTS = ("errors.py", "ovsdb", "network")
+PARTS = ("common", "ovsdb", "network")
 
 
-def on_host(command: str, stdin: bytes = b"") -> str:
-    done = subprocess.run(["ssh", "-F", str(LAB_STATE / "ssh/config"), HOST, command], input=stdin, capture_output=True, check=False)
-    if done.returncode:
-        sys.exit(f"{HOST}: {command}: {done.stderr.decode()}")
-    return done.stdout.decode()
+def on_host(command: str, stdin: str = "") -> str:
+    from converged_lab import on  # here and in upload() alone: this file runs on the host too, where there is none
+
+    return on(HOST, command, stdin)
 
 
 def upload() -> None:
     """Bring the collection's own code and this file to the host."""
+    from converged_lab import REPOSITORY
+
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for part in PARTS:
             archive.add(REPOSITORY / "plugins/module_utils" / part, f"ansible_collections/honeycomb/cloud/plugins/module_utils/{part}")
         archive.add(__file__, "network.py")
-    on_host(f"mkdir -m 700 -p {FOLDER} && tar -x -C {FOLDER}", packed.getvalue())
+    on_host(f"mkdir -m 700 -p {FOLDER} && base64 --decode | tar -x -C {FOLDER}", base64.b64encode(packed.getvalue()).decode())
 
 
 def measure(what: str) -> float:

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import usual
 import yaml
+from converged_lab import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 LAB = "hcb"  # its networks stand beside its name in the inventory
 INVENTORY = "tests/benchmarks/inventory"
 
@@ -97,7 +97,7 @@ def table(rows: list[list], columns: list[str]) -> None:
 
 
 def print_calls(stats: dict) -> None:
-    """Module calls per host and layer; the control machine is a host like others here."""
+    """Module calls per host and layer; the deployment host is a host like others here."""
     hosts = sorted(stats["module_calls"])
     rows = [[layer["name"], *(layer["module_calls"].get(host, 0) for host in hosts)] for layer in stats["layers"]]
     rows.append(["all", *(stats["module_calls"][host] for host in hosts)])
@@ -168,9 +168,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="honeycomb-bench-") as temporary:
         bench = Bench(Path(temporary), options.playbook)
         print(f"Booting a fresh lab ({LAB}) ...", flush=True)
-        bench.play("playbooks/lab_down.yml")
-        boot = bench.play("playbooks/lab.yml")
-        artifacts = bench.play("playbooks/artifacts_build.yml") if options.playbook == "site.yml" else Measurement(0, 0, 0)
+        bench.play("playbooks/lab/remove.yml")
+        boot = bench.play("playbooks/lab/state.yml")
+        artifacts = bench.play("playbooks/lab/artifacts.yml") if options.playbook == "site.yml" else Measurement(0, 0, 0)
         bench.settle()
         first = bench.play(bench.playbook)
         bench.settle()
@@ -192,7 +192,7 @@ def main() -> None:
             print("How many times the no-change run costs without a measure of this project (its own cost is 1)")
             table(ratios, ["without", "wall", "CPU"])
         if not options.keep:
-            bench.play("playbooks/lab_down.yml")
+            bench.play("playbooks/lab/remove.yml")
 
 
 if __name__ == "__main__":

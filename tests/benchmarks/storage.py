@@ -5,24 +5,18 @@
 
 Lists against single calls: 20 pools and 20 users, fresh and unchanged, by one call of each module, by one call per item, and by the raw
 connection. Profile: random writes of 4 KiB through librbd (fio), with what Ceph ships and with all_ssd. Layer: an unchanged run.
-
-The lab is that of HONEYCOMB_INVENTORY and HONEYCOMB_LAB_STATE, by default the one of `make cloud`.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import yaml
+from converged_lab import on, play
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-INVENTORY = os.environ.get("HONEYCOMB_INVENTORY", "inventories/lab")
-LAB_STATE = os.environ.get("HONEYCOMB_LAB_STATE", "/var/lib/honeycomb/labs/hc")
 COUNT = 20
 OWNER = {"owner": "bench"}
 POOLS = [{"name": f"bench{n}", "application": "rbd", "rule": "zones", "pg_num": 1} for n in range(COUNT)]
@@ -38,21 +32,6 @@ users = {entry["entity"] for entry in ask("auth ls")["auth_dump"]}
 assert all(f"bench{n}" in pools and f"client.bench{n}" in users for n in range(20))
 print(time.monotonic() - start)
 """
-
-
-def on(host: str, command: str, stdin: str = "") -> str:
-    """Run a command on a lab host and return its output."""
-    ssh = ["ssh", "-F", f"{LAB_STATE}/ssh/config", host, command]
-    return subprocess.run(ssh, input=stdin, capture_output=True, text=True, check=True, timeout=600).stdout
-
-
-def play(*arguments: str) -> float:
-    """Run playbooks of this checkout; seconds, Ansible's start included."""
-    start = time.monotonic()
-    done = subprocess.run(["ansible-playbook", "-i", INVENTORY, *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(done.stdout + done.stderr)
-    return time.monotonic() - start
 
 
 def tasks(folder: Path, name: str, entries: list[dict]) -> float:
@@ -97,7 +76,7 @@ def profiles() -> None:
     install = "DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends fio >/dev/null 2>&1"
     on("node1", f"command -v fio >/dev/null || {install}")
     on("control1", "rbd create --size 1G disks/bench")
-    layer = ("playbooks/gather.yml", "playbooks/storage.yml", "-e")
+    layer = ("playbooks/preflight.yml", "playbooks/layers/storage.yml", "-e")
     try:
         random_writes(10)  # the objects exist from here on
         print("4 KiB random writes, 16 at a time, through librbd:")
@@ -113,7 +92,7 @@ def profiles() -> None:
 def main() -> None:
     """Print all measurements."""
     print(subprocess.run(["uptime"], capture_output=True, text=True, check=True).stdout.strip())
-    unchanged = play("playbooks/gather.yml", "playbooks/storage.yml")
+    unchanged = play("playbooks/preflight.yml", "playbooks/layers/storage.yml")
     print(f"layer storage, unchanged, on all its hosts, with the question what they can do: {unchanged:.1f} s")
     with tempfile.TemporaryDirectory() as folder:
         lists(Path(folder))

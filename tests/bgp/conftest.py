@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,73 +11,33 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
-
 import upstream
-from cloud_under_test import lab, module, templated
-
-__all__ = ["lab"]
+from cloud_under_test import Hosts, module, templated
 
 NODES = ("node1", "node2", "node3")
 AGENTS = Path(__file__).with_name("agents.py")
 PACKAGES = {"iperf3": "iperf3", "python3-scapy": "/usr/lib/python3/dist-packages/scapy"}
 
 
-class Shell:
-    """Runs commands on lab hosts over one ssh connection per host."""
-
-    def __init__(self, state: Path):
-        self.ssh = ["ssh", "-F", str(state / "ssh/config"), "-o", "ControlMaster=auto", "-o", "ControlPersist=60"]
-        self.ssh += ["-o", "ControlPath=/tmp/honeycomb-bgp-%C"]
-
-    def __call__(self, host: str, command: str, stdin: str = "") -> str:
-        """Return the standard output; a failure is the test's."""
-        done = subprocess.run([*self.ssh, host, command], input=stdin, capture_output=True, text=True, timeout=120, check=False)
-        assert done.returncode == 0, f"{host}: {command}: {done.stdout}{done.stderr}"
-        return done.stdout
-
-    def json(self, host: str, command: str) -> dict:
-        """Return what the command prints as JSON."""
-        return json.loads(self(host, command))
-
-    @contextmanager
-    def background(self, host: str, command: str) -> Iterator[subprocess.Popen]:
-        """A command that runs while the block does; its own end is awaited."""
-        with subprocess.Popen(
-            [*self.ssh, host, command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
-            try:
-                yield process
-            finally:
-                if process.poll() is None:
-                    process.terminate()
-
-
-def until(what: str, ask: Callable[[], object], timeout: float = 30.0) -> object:
-    """Ask until the answer is true and return it; the last answer is in the failure."""
-    deadline = time.monotonic() + timeout
-    while True:
-        answer = ask()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"{what}: not within {timeout:.0f} s, last seen {answer!r}"
-        time.sleep(0.1)
+@contextmanager
+def background(hosts: Hosts, host: str, command: str) -> Iterator[subprocess.Popen]:
+    """A command that runs while the block does; its own end is awaited."""
+    with hosts.start(host, command) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
 
 
 @pytest.fixture(scope="session")
 def cloud() -> dict:
     """What the tests need of the inventory: uplinks by host, pools."""
     names = ", ".join(f"'{name}': hostvars['{name}'].frr_uplinks" for name in (*NODES, "edge1"))
-    names = f"'uplinks': {{{names}}}, 'pools': cloud_public_pools, 'state': lab_state_dir, 'secrets': cloud_state_dir"
+    names = f"'uplinks': {{{names}}}, 'pools': cloud_public_pools"
     found = templated(f"{{{names}, 'declared': tenants | honeycomb.cloud.container_public_addresses}}")
     assert isinstance(found, dict)
     return found
-
-
-@pytest.fixture(scope="session")
-def shell(cloud: dict) -> Shell:
-    return Shell(Path(cloud["state"]))
 
 
 class Module:
@@ -105,31 +64,31 @@ def entry(number: int, name: str = "", **options: object) -> dict:
 
 
 @pytest.fixture(scope="session")
-def world(shell: Shell) -> Iterator[None]:
-    """A client somewhere in the world, and the tests' programs on the hosts."""
+def external(hosts: Hosts) -> Iterator[None]:
+    """A client in an external network, and the tests' programs on the hosts."""
 
     def prepare(host: str) -> None:
-        missing = [package for package, path in PACKAGES.items() if "no" in shell(host, f"test -e {path} || which {path} || echo no")]
+        missing = [package for package, path in PACKAGES.items() if "no" in hosts.ask(host, f"test -e {path} || which {path} || echo no")]
         if missing:
-            shell(host, f"DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends {' '.join(missing)}")
-        shell(host, "cat > /root/agents.py; sync /root/agents.py", AGENTS.read_text())  # hosts lose their power later
+            hosts.ask(host, f"DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends {' '.join(missing)}")
+        hosts.ask(host, "cat > /root/agents.py; sync /root/agents.py", AGENTS.read_text())  # hosts lose their power later
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(prepare, (*NODES, "edge1")))
-    shell("edge1", upstream.APPEAR)
+    hosts.ask("edge1", upstream.APPEAR)
     yield
-    shell("edge1", f"{upstream.VANISH}; rm -f /root/agents.py")
+    hosts.ask("edge1", f"{upstream.VANISH}; rm -f /root/agents.py")
 
 
 @pytest.fixture
-def containers(shell: Shell, cloud: dict, world: None) -> Iterator[Callable[..., None]]:
+def containers(hosts: Hosts, cloud: dict, external: None) -> Iterator[Callable[..., None]]:
     """``containers(host, name, ...)`` makes namespaces with an echo service; all of them and all addresses are gone afterwards."""
     made: set[tuple[str, str]] = set()
 
     def make(host: str, *names: str) -> None:
         for name in names:
             made.add((host, name))
-            shell(
+            hosts.ask(
                 host,
                 f"ip netns add {name} && ip -n {name} link set lo up && systemd-run --quiet --unit=echo-{name} --collect "
                 f"ip netns exec {name} python3 /root/agents.py echo",
@@ -137,7 +96,7 @@ def containers(shell: Shell, cloud: dict, world: None) -> Iterator[Callable[...,
 
     yield make
     for host, name in made:
-        shell(host, f"systemctl stop echo-{name} 2>/dev/null; ip netns del {name} 2>/dev/null; true")
+        hosts.ask(host, f"systemctl stop echo-{name} 2>/dev/null; ip netns del {name} 2>/dev/null; true")
     for host in sorted({host for host, _ in made}):
         Module(cloud)(host)
 
@@ -147,17 +106,17 @@ def addresses(cloud: dict) -> Module:
     return Module(cloud)
 
 
-def reachable(shell: Shell, address: str) -> bool:
+def reachable(hosts: Hosts, address: str) -> bool:
     """Say whether the client gets an echo from the address."""
-    return "1 received" in shell("edge1", f"ip netns exec world ping -n -c1 -W1 {address} || true")
+    return "1 received" in hosts.ask("edge1", f"{upstream.INSIDE} ping -n -c1 -W1 {address} || true")
 
 
 @contextmanager
-def probe(shell: Shell, address: str, seconds: float) -> Iterator[dict]:
+def probe(hosts: Hosts, address: str, seconds: float) -> Iterator[dict]:
     """16 flows from the client to the address, each asking 50 times a second; afterwards the longest silence of any flow, in seconds."""
     result: dict = {}
-    with shell.background("edge1", f"ip netns exec world python3 /root/agents.py probe {address} {seconds}") as process:
-        time.sleep(1.0)
+    with background(hosts, "edge1", f"{upstream.INSIDE} python3 /root/agents.py probe {address} {seconds}") as process:
+        time.sleep(1.0)  # answers before whatever the block breaks: a silence is measured between two of them
         yield result
         output, errors = process.communicate(timeout=seconds + 30)
     assert process.returncode == 0, errors

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-import json
 import os
-import re
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-
-import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
+from typing import ClassVar
 
 import cloud_under_test as cloud
+import pytest
+from cloud_under_test import wait_until
 
-DIRECTOR = "control1"
+CONTROLLER = "control1"
 NODES = ("node1", "node2", "node3")
 # From where the tenant red looks at its database: a port on each node.
 CLIENTS = {"node1": "red.front.web1", "node2": "red.front.web2", "node3": "red.front.client"}
@@ -34,61 +29,41 @@ LOOK = (
 )
 
 
-@dataclass
-class Lab:
-    """The lab under test."""
+class Hosts(cloud.Hosts):
+    """The lab's hosts, and what they say of the database."""
 
-    state: Path
-    secrets: Path
-    running: list[subprocess.Popen] = field(default_factory=list)
-
-    def start(self, host: str, command: str, stdin: str = "") -> subprocess.Popen:
-        """Start a shell command on a host."""
-        process = subprocess.Popen(
-            [*cloud.ssh(self.state, host), command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        self.running.append(process)
-        if stdin:
-            process.stdin.write(stdin)
-            process.stdin.flush()
-        return process
-
-    def run(self, host: str, command: str, stdin: str = "", timeout: float = 120, may_fail: bool = False) -> str:
-        """Run a shell command on a host and return its output; it must succeed unless it ``may_fail``."""
-        done = subprocess.run(
-            [*cloud.ssh(self.state, host), command], input=stdin, capture_output=True, text=True, timeout=timeout, check=False
-        )
-        assert may_fail or done.returncode == 0, f"{host}: {command}: {done.stdout}{done.stderr}"
-        return done.stdout if not may_fail else done.stdout + done.stderr + f"\nstatus {done.returncode}"
+    def __init__(self, secrets: cloud.Secrets):
+        super().__init__()
+        self.secrets = secrets
 
     def owner(self, key: str = DATABASE) -> dict:
         """Return what the image's metadata says about its owner, read by Ceph's own command."""
         tenant, _, name = key.partition(".")
-        return json.loads(self.run(DIRECTOR, f"rbd image-meta get disks/{tenant}/{name} honeycomb.owner"))
+        return self.ask_json(CONTROLLER, f"rbd image-meta get disks/{tenant}/{name} honeycomb.owner")
 
     def copies(self, hosts: tuple[str, ...] = NODES) -> list[str]:
         """Return the hosts on which the database's process runs."""
         found = []
         for host in hosts:
-            if "yes" in self.run(host, f"systemctl is-active --quiet honeycomb-container@{DATABASE} && echo yes; true"):
+            if "yes" in self.ask(host, f"systemctl is-active --quiet honeycomb-container@{DATABASE} && echo yes; true"):
                 found.append(host)
         return found
 
     def identity(self, host: str) -> dict:
         """Return what must stay the same wherever the container is: its id, its MAC and IP address."""
-        containers = json.loads(self.run(host, f"cat {HOME}/graph/overlay-containers/containers.json"))
-        link = json.loads(self.run(host, "ip -netns red.back.db -json address show dev eth0"))[0]
+        containers = self.ask_json(host, f"cat {HOME}/graph/overlay-containers/containers.json")
+        link = self.ask_json(host, "ip -netns red.back.db -json address show dev eth0")[0]
         return {"id": containers[0]["id"], "mac": link["address"], "ip": link["addr_info"][0]["local"]}
 
     def others(self, hosts: tuple[str, ...]) -> dict[str, str]:
         """Return when the other containers and the daemons under them were started."""
         units = "honeycomb-container@blue.db ovs-vswitchd ovn-controller ceph-osd@0 ceph-osd@1 ceph-osd@2"
         show = f"systemctl show -p ExecMainStartTimestampMonotonic,Id {units}"
-        return {host: self.run(host, show) for host in hosts}
+        return {host: self.ask(host, show) for host in hosts}
 
     def password(self) -> str:
         """Return the database's password."""
-        return re.search(r"^container_red_db_password: *[\"']?([^\"'\n]+)", self.secrets.read_text(), re.MULTILINE)[1]
+        return str(self.secrets["container_red_db_password"])
 
     def query(self, host: str, text: str) -> str:
         """Ask the database from within the tenant's network."""
@@ -97,54 +72,55 @@ class Lab:
             "password=sys.stdin.readline().strip(),"
             "connect_timeout=5);k=c.cursor();k.execute(sys.argv[2]);print(k.fetchone()[0])"
         )
-        return self.run(host, f'ip netns exec {CLIENTS[host]} python3 -c "{code}" {ADDRESS} "{text}"', stdin=self.password() + "\n").strip()
+        return self.ask(host, f'ip netns exec {CLIENTS[host]} python3 -c "{code}" {ADDRESS} "{text}"', stdin=self.password() + "\n").strip()
 
     def healthy(self, timeout: float = 120) -> None:
         """Wait until every placement group has all its replicas again."""
-        end = time.monotonic() + timeout
-        while time.monotonic() < end:
-            status = json.loads(self.run(DIRECTOR, "ceph status --format json"))
+
+        def whole() -> bool:
+            status = self.ask_json(CONTROLLER, "ceph status --format json")
             groups = status["pgmap"].get("pgs_by_state", [])
-            if status["osdmap"]["num_up_osds"] == len(NODES) and [one["state_name"] for one in groups] == ["active+clean"]:
-                return
-            time.sleep(1)
-        raise AssertionError(f"Ceph did not heal within {timeout} s: {self.run(DIRECTOR, 'ceph status')}")
+            return status["osdmap"]["num_up_osds"] == len(NODES) and [one["state_name"] for one in groups] == ["active+clean"]
+
+        wait_until(whole, timeout, lambda: f"Ceph heals: {self.ask(CONTROLLER, 'ceph status')}", interval=1)
 
     def answer(self, host: str, text: str, timeout: float = 60) -> str | None:
         """Ask the database until somebody answers; None when nobody does, and then what tells why is printed."""
-        end = time.monotonic() + timeout
-        while True:
-            try:
+
+        def asked() -> str:
+            with contextlib.suppress(AssertionError):
                 return self.query(host, text)
-            except AssertionError:
-                if time.monotonic() > end:
-                    print(self.run(host, LOOK.format(netns=CLIENTS[host], address=ADDRESS), may_fail=True))
-                    return None
-                time.sleep(1)
+            return ""
+
+        try:
+            return wait_until(asked, timeout, "the database answers", interval=1)
+        except AssertionError:
+            look = self.run(host, LOOK.format(netns=CLIENTS[host], address=ADDRESS))
+            print(look.stdout + look.stderr)
+            return None
 
     def noticed(self, host: str, timeout: float = 90) -> None:
         """Wait until Ceph itself has noticed that a host's OSD is gone."""
-        end = time.monotonic() + timeout
-        while True:
-            tree = json.loads(self.run(DIRECTOR, "ceph osd tree --format json"))["nodes"]
+
+        def down() -> bool:
+            tree = self.ask_json(CONTROLLER, "ceph osd tree --format json")["nodes"]
             (own,) = (node for node in tree if node["name"] == host)
-            if all(node["status"] == "down" for node in tree if node["id"] in own["children"]):
-                return
-            assert time.monotonic() < end, f"Ceph did not notice within {timeout} s"
-            time.sleep(1)
+            return all(node["status"] == "down" for node in tree if node["id"] in own["children"])
+
+        wait_until(down, timeout, "Ceph notices", interval=1)
 
 
 class Writer:
     """Commits rows from within the tenant's network. What was acknowledged is noted here, outside of every host that can be lost."""
 
-    def __init__(self, lab: Lab, host: str, seconds: float = 180):
-        self.lab, self.host = lab, host
-        lab.run(host, "cat >/root/writer.py", stdin=(Path(__file__).parent / "writer.py").read_text())
-        self.process = lab.start(
-            host,
-            f"ip netns exec {CLIENTS[host]} timeout {seconds + 20:g} python3 /root/writer.py {ADDRESS} {seconds:g}",
-            lab.password() + "\n",
-        )
+    running: ClassVar[list[subprocess.Popen]] = []
+
+    def __init__(self, hosts: Hosts, host: str, seconds: float = 180):
+        self.hosts, self.host = hosts, host
+        hosts.ask(host, "cat >/root/writer.py", stdin=(Path(__file__).parent / "writer.py").read_text())
+        command = f"ip netns exec {CLIENTS[host]} timeout {seconds + 20:g} python3 /root/writer.py {ADDRESS} {seconds:g}"
+        self.process = hosts.start(host, command, hosts.password() + "\n", stderr=subprocess.STDOUT)
+        self.running.append(self.process)
         self.lines: list[str] = []
         assert self.process.stdout
         os.set_blocking(self.process.stdout.fileno(), False)
@@ -163,10 +139,7 @@ class Writer:
 
     def wait(self, done: Callable[[], bool], timeout: float, what: str) -> None:
         """Wait until ``done()``."""
-        end = time.monotonic() + timeout
-        while not done():
-            assert time.monotonic() < end, f"waited {timeout:g} s for {what}; the writer said last: {self.lines[-5:]}"
-            time.sleep(0.05)
+        wait_until(done, timeout, lambda: f"{what}; the writer said last: {self.lines[-5:]}", interval=0.05)
 
     def more(self, timeout: float = 60) -> None:
         """Wait until the database acknowledges again."""
@@ -175,7 +148,7 @@ class Writer:
 
     def stop(self) -> None:
         """End the writer on its host."""
-        self.lab.run(self.host, "pkill -f '^python3 /root/writer.py' || true")
+        self.hosts.ask(self.host, "pkill -f '^python3 /root/writer.py' || true")
         self.process.wait(timeout=10)
         self.read()
 
@@ -186,61 +159,59 @@ class Writer:
 
 
 @pytest.fixture(scope="session")
-def lab() -> Lab:
-    """The lab, with the client's library on its nodes."""
-    state, cloud_state = cloud.templated("[lab_state_dir, cloud_state_dir]")
-    here = Lab(Path(state), Path(cloud_state) / "secrets.yml")
-    repair(here)
+def hosts(secrets: cloud.Secrets) -> Hosts:
+    """The lab's hosts, with the client's library on its nodes."""
+    hosts = Hosts(secrets)
+    repair(hosts)
     for host in NODES:
-        here.run(host, f"dpkg -s {PROGRAMS} >/dev/null 2>&1 || apt-get -qq install --no-install-recommends {PROGRAMS}", timeout=300)
-    return here
+        hosts.ask(host, f"dpkg -s {PROGRAMS} >/dev/null 2>&1 || apt-get -qq install --no-install-recommends {PROGRAMS}", timeout=300)
+    return hosts
 
 
 @pytest.fixture(autouse=True)
-def whole(lab: Lab) -> Iterator[None]:
+def whole(hosts: Hosts) -> Iterator[None]:
     """Every case begins and ends with all nodes alive, nothing fenced, and Ceph whole."""
-    repair(lab)
-    lab.healthy()
+    repair(hosts)
+    hosts.healthy()
     yield
-    repair(lab)
-    for process in lab.running:
-        process.kill()
-    lab.running.clear()
+    repair(hosts)
+    while Writer.running:
+        Writer.running.pop().kill()
 
 
-def repair(lab: Lab) -> None:
+def repair(hosts: Hosts) -> None:
     """Bring back what a case left lost, by the playbooks that are there for it."""
-    fenced = [host for host in NODES if fence_of(lab, host)]
-    off = [host for host in NODES if not reachable(lab, host)]
+    fenced = [host for host in NODES if fence_of(hosts, host)]
+    off = [host for host in NODES if not reachable(host)]
     unanswered = [host for host in off if host not in fenced]
     if unanswered:
-        run = cloud.playbook("playbooks/node_failure.yml", "-e", f"failed_node={','.join(unanswered)}")
+        run = cloud.playbook("playbooks/day2/node/failure.yml", "-e", f"failed_node={','.join(unanswered)}")
         assert run.code == 0, run.output
     if running := [host for host in fenced if host not in off]:
         cloud.lab("powered_off", *running)
     if lost := fenced + unanswered:
         cloud.lab("started", *lost)
-        returned(lab, *lost)
+        returned(hosts, *lost)
 
 
-def reachable(lab: Lab, host: str) -> bool:
+def reachable(host: str) -> bool:
     """Whether a host answers ssh."""
-    command = ["ssh", "-F", str(lab.state / "ssh/config"), "-o", "ConnectTimeout=2", "-o", "ControlPath=none", host, "true"]
+    command = [*cloud.ssh(host, "-o", "ConnectTimeout=2"), "true"]
     return subprocess.run(command, capture_output=True, check=False, timeout=20).returncode == 0
 
 
-def fence_of(lab: Lab, host: str) -> bool:
+def fence_of(hosts: Hosts, host: str) -> bool:
     """Whether all of a node's clients are on Ceph's blocklist."""
     address = cloud.templated(f"hostvars['{host}'].cloud_address")
-    return f"{address}:0/0" in json.loads(lab.run(DIRECTOR, "ceph osd dump --format json"))["blocklist"]
+    return f"{address}:0/0" in hosts.ask_json(CONTROLLER, "ceph osd dump --format json")["blocklist"]
 
 
-def returned(lab: Lab, *hosts: str) -> None:
+def returned(hosts: Hosts, *nodes: str) -> None:
     """Take rebooted nodes back."""
-    run = cloud.playbook("playbooks/node_return.yml", "-e", f"returned_node={','.join(hosts)}")
+    run = cloud.playbook("playbooks/day2/node/rejoin.yml", "-e", f"rejoined_node={','.join(nodes)}")
     assert run.code == 0, run.output
-    assert not any(fence_of(lab, host) for host in hosts)
-    lab.healthy()
+    assert not any(fence_of(hosts, node) for node in nodes)
+    hosts.healthy()
 
 
 def elsewhere(*taken: str) -> str:
@@ -248,25 +219,25 @@ def elsewhere(*taken: str) -> str:
     return next(host for host in NODES if host not in taken)
 
 
-def prove(lab: Lab, writer: Writer, before: dict, generation: int, alive: tuple[str, ...]) -> str:
+def prove(hosts: Hosts, writer: Writer, before: dict, generation: int, alive: tuple[str, ...]) -> str:
     """Prove: nothing acknowledged is lost, one copy runs, it is the same container, its file system is clean. Return its host."""
     writer.more()
     writer.stop()
-    owner = lab.owner()
+    owner = hosts.owner()
     assert owner["phase"] == "attached"
     assert owner["generation"] > generation
     host = owner["host"]
-    assert lab.copies(alive) == [host], "exactly one copy must run, where the metadata says"
-    assert lab.identity(host) == before
-    kept = int(lab.query(writer.host, "select count(*) from acknowledged where number > 0"))
-    highest = int(lab.query(writer.host, "select max(number) from acknowledged"))
+    assert hosts.copies(alive) == [host], "exactly one copy must run, where the metadata says"
+    assert hosts.identity(host) == before
+    kept = int(hosts.query(writer.host, "select count(*) from acknowledged where number > 0"))
+    highest = int(hosts.query(writer.host, "select max(number) from acknowledged"))
     assert highest >= writer.acknowledged, f"{writer.acknowledged - highest} acknowledged commits were lost"
     assert kept == highest, f"{highest - kept} rows are missing below the highest"
-    clean(lab, host)
+    clean(hosts, host)
     return host
 
 
-def clean(lab: Lab, host: str) -> None:
+def clean(hosts: Hosts, host: str) -> None:
     """Prove that the home's file system has no damage: a copy of its disk replays its log, and xfs_repair finds nothing."""
     image = f"driver=rbd,node-name=d,pool=disks,namespace=red,image=check,user={host},conf=/etc/ceph/ceph.conf,cache.direct=on"
     script = f"""
@@ -284,7 +255,7 @@ def clean(lab: Lab, host: str) -> None:
     # Devices are the machine's and outlive the host; one whose file is served by a program cannot be found by that file.
     tidy = "umount /run/check; losetup -d $(cat /run/check.device); kill $(cat /run/check.pid); sleep 1; rm -f /run/check.*"
     try:
-        lab.run(host, script)
+        hosts.ask(host, script)
     finally:
-        lab.run(host, tidy, may_fail=True)
-        lab.run(DIRECTOR, "rbd rm --no-progress disks/red/check; rbd snap rm --no-progress disks/red/db@check", may_fail=True)
+        hosts.run(host, tidy)
+        hosts.run(CONTROLLER, "rbd rm --no-progress disks/red/check; rbd snap rm --no-progress disks/red/db@check")

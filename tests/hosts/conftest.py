@@ -8,40 +8,19 @@ A failing test prints the journal of the units that it names with ``@pytest.mark
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from functools import cache
-from pathlib import Path
 
 import pytest
 import testinfra
+from cloud_under_test import LAB_STATE, SHARED, groups
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-INVENTORY = os.environ.get("HONEYCOMB_INVENTORY", str(REPOSITORY / "inventories/lab"))
-LAB_STATE = Path(os.environ.get("HONEYCOMB_LAB_STATE", "/var/lib/honeycomb/labs/hc"))
 JOURNAL_LINES = 30
-
-
-@cache
-def groups() -> dict[str, list[str]]:
-    """Return the inventory's groups with their hosts, those of child groups included."""
-    command = ["ansible-inventory", "-i", INVENTORY, "--list"]
-    listing = json.loads(subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout)
-
-    def members(group: str) -> set[str]:
-        content = listing.get(group, {})
-        return set(content.get("hosts", [])).union(*map(members, content.get("children", [])))
-
-    return {group: sorted(members(group)) for group in listing if group != "_meta"}
 
 
 @cache
 def connect(name: str) -> testinfra.host.Host:
     """Return the host of that name in the inventory, reached as the lab reaches it."""
-    # One connection per host: a login costs a quarter of a second, a command on an open connection a tenth of that.
-    share = "-o ControlMaster=auto -o ControlPersist=60 -o ControlPath=/tmp/honeycomb-%C"
-    return testinfra.get_host(f"ssh://{name}?ssh_config={LAB_STATE}/ssh/config", ssh_extra_args=share)
+    return testinfra.get_host(f"ssh://{name}?ssh_config={LAB_STATE}/ssh/config", ssh_extra_args=" ".join(SHARED))
 
 
 def pytest_configure(config: pytest.Config) -> None:

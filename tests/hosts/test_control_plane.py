@@ -70,7 +70,7 @@ def test_private_keys_belong_to_root_alone(host):
         assert (found.user, found.group, oct(found.mode)) == ("root", "root", "0o600"), path
     for user in set(UNITS.values()):
         assert host.run("setpriv --reuid=%s --clear-groups cat %s", user, keys[0]).rc != 0, user
-    # The authorities' keys never leave the control machine.
+    # The CAs' keys never leave the deployment host.
     assert host.check_output("find /etc/honeycomb/pki/ca -name '*.key'") == ""
 
 
@@ -81,8 +81,8 @@ def test_certificates_name_the_host_and_its_address(host, name):
     text = host.check_output("openssl x509 -noout -ext subjectAltName -in /etc/honeycomb/pki/%s.crt", name)
     assert f"DNS:{host.check_output('hostname')}" in text
     assert f"IP Address:{address}" in text
-    authority = "etcd" if name == "etcd" else "kubernetes"
-    assert host.run("openssl verify -CAfile /etc/honeycomb/pki/ca/%s.crt /etc/honeycomb/pki/%s.crt", authority, name).rc == 0
+    ca = "etcd" if name == "etcd" else "kubernetes"
+    assert host.run("openssl verify -CAfile /etc/honeycomb/pki/ca/%s.crt /etc/honeycomb/pki/%s.crt", ca, name).rc == 0
 
 
 @pytest.mark.group("kube_control")

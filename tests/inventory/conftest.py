@@ -29,10 +29,17 @@ class Outcome:
 def validate(tmp_path: Path) -> Callable[..., Outcome]:
     """``validate("example", variables={...}, hosts={...}, replace=[(old, new)])``: one run on a changed copy.
 
-    ``variables`` are added to group_vars/all, ``hosts`` is a second hosts file, ``replace`` edits the first one.
+    ``variables`` are added to group_vars/all, ``hosts`` is a second hosts file, ``replace`` edits the first one, ``rename`` gives hosts
+    other names in every file.
     """
 
-    def run(base: str = "example", variables: dict | None = None, hosts: dict | None = None, replace: tuple = ()) -> Outcome:
+    def run(
+        base: str = "example",
+        variables: dict | None = None,
+        hosts: dict | None = None,
+        replace: tuple = (),
+        rename: dict[str, str] | None = None,
+    ) -> Outcome:
         folder = tmp_path / "inventory"
         shutil.copytree(REPOSITORY / "inventories" / base, folder)
         if variables is not None:
@@ -44,6 +51,11 @@ def validate(tmp_path: Path) -> Callable[..., Outcome]:
             assert old in text, f"the test wants to change {old!r}, which is not in hosts.yml"
             text = text.replace(old, new)
         (folder / "hosts.yml").write_text(text)
+        for path in folder.rglob("*.yml") if rename else ():
+            text = path.read_text()
+            for old, new in rename.items():
+                text = text.replace(old, new)
+            path.write_text(text)
         command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(folder), "playbooks/validate.yml"]
         # No connection may be needed: whatever would connect fails at once.
         environment = {**os.environ, "HONEYCOMB_LOG": "none", "ANSIBLE_SSH_EXECUTABLE": "/bin/false"}

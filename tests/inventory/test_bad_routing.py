@@ -1,4 +1,4 @@
-"""Mistakes in lines, numbers and public addresses are refused before any host is touched."""
+"""Mistakes in uplinks, numbers and public addresses are refused before any host is touched."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SHOP = {"name": "shop", "hosts": [NODE1], "netns": "shop", "addresses": ["203.0.
 
 def uplinks(**change: str) -> dict:
     """A hosts file that gives node1 one uplink with something changed in it."""
-    uplink = {"line": "line1", "interface": "eth1", "address": "198.51.100.21", "neighbor": "198.51.100.1", **change}
+    uplink = {"uplink": "line1", "interface": "eth1", "address": "198.51.100.21", "neighbor": "198.51.100.1", **change}
     return {"hosts": {"bgp": {"hosts": {NODE1: {"frr_uplinks": [uplink]}}}}}
 
 
@@ -27,6 +27,12 @@ def container(address: str, **variables: object) -> dict:
     return {"variables": {"tenants": [{**tenant, "containers": [{**database, "public": {"addresses": [address]}}]}], **variables}}
 
 
+# control1 carries containers and has all that they need but BGP.
+CARRIER = {
+    "container_host": {"hosts": {"control1.example.net": {"cloud_underlay_address": "198.51.100.11"}}},
+    "ovn_host": {"hosts": {"control1.example.net": None}},
+    "ceph_client": {"hosts": {"control1.example.net": None}},
+}
 CASES = {
     "overlapping pools": (
         {"variables": {"cloud_public_pools": ["203.0.113.0/24", "203.0.113.128/25"], "cloud_public_addresses": []}},
@@ -38,9 +44,9 @@ CASES = {
         "cloud_public_pools.0 (zz_test.yml): expected a network of its own, found "
         "192.0.2.0/25, which overlaps cloud_management_network (192.0.2.0/24)",
     ),
-    "an unknown line": (
-        uplinks(line="lien1"),
-        f"frr_uplinks.0 on {NODE1} (zz_test.yml): expected a line of cloud_uplinks (line1, line2), found lien1, did you mean line1?",
+    "an unknown uplink": (
+        uplinks(uplink="lien1"),
+        f"frr_uplinks.0 on {NODE1} (zz_test.yml): expected an uplink of cloud_uplinks (line1, line2), found lien1, did you mean line1?",
     ),
     "a neighbour that is the host": (
         uplinks(neighbor="198.51.100.21"),
@@ -76,7 +82,7 @@ CASES = {
         "tenants (zz_test.yml): mine-db: address 203.0.113.10 is taken by shop",
     ),
     "a container that may come to a host which announces nothing": (
-        {**container("203.0.113.11"), "hosts": {"container_host": {"hosts": {"control1.example.net": None}}}},
+        {**container("203.0.113.11"), "hosts": CARRIER},
         "tenants (zz_test.yml): mine-db: expected every host of group container_host in group bgp, found control1.example.net, which would "
         "announce nothing",
     ),

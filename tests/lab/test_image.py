@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.definition import Image
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.image import ImageStore
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.processes import Cgroup, spawn

@@ -1,4 +1,4 @@
-"""The lab on real hosts, in the order of its life: nothing, two hosts, drills, a violent death, nothing."""
+"""The lab on real hosts, in the order of its life: nothing, two hosts, failures, a violent death, nothing."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from cloud_under_test import REPOSITORY, wait_until
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 HOSTS = ("control1", "node1")
 
 
@@ -76,8 +75,8 @@ def test_the_networks_are_kept_apart(lab):
     # A route between the networks would go over the machine, which forwards packets.
     lab.ssh("control1", "ip route add 10.141.1.21/32 via 10.141.0.1 dev mgmt0; ip address flush dev under0")
     assert not lab.reaches("control1", "10.141.1.21")
-    lab.ssh("control1", "ip route del 10.141.1.21/32; networkctl reconfigure under0; sleep 0.3")
-    assert lab.reaches("control1", "10.141.1.21")
+    lab.ssh("control1", "ip route del 10.141.1.21/32; networkctl reconfigure under0")
+    wait_until(lambda: lab.reaches("control1", "10.141.1.21"), 10, "the network is configured again")
 
 
 def test_the_second_host_downloads_nothing(lab):
@@ -172,13 +171,14 @@ def test_a_second_lab_runs_beside_the_first(lab, other):
 
 
 def kill_everything(lab) -> None:
-    while pids := lab.processes():
+    def nothing_was_left() -> bool:
+        pids = lab.processes()
         for pid in pids:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-        time.sleep(0.05)
+        return not pids
+
+    wait_until(nothing_was_left, 60, lambda: f"the lab's processes are dead: {lab.processes()}", interval=0.05)
 
 
 def test_a_lab_killed_from_outside_is_repaired(lab):
@@ -211,8 +211,7 @@ def test_a_damaged_record_and_a_call_that_died_are_no_obstacle(lab):
     lab.call("powered_off", "node1")
     code = f"from conftest import LabUnderTest; LabUnderTest('hcdev', 141, 0).call('started', {', '.join(map(repr, HOSTS))})"
     process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent, start_new_session=True)
-    while not any((root / "node1" / "payload").exists() for root in lab.cgroup_roots()):
-        time.sleep(0.01)
+    wait_until(lambda: any((root / "node1" / "payload").exists() for root in lab.cgroup_roots()), 60, "node1 boots", interval=0.01)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     lab.call("started", *HOSTS)
@@ -272,13 +271,13 @@ def test_the_playbooks_run_the_lab_from_the_inventory(lab, tmp_path):
         assert process.returncode == 0, output
         return output
 
-    assert "changed=1 " in play("lab")
+    assert "changed=1 " in play("lab/state")
     assert lab.ssh("control1", "hostname") == "control1"
-    assert "changed=0 " in play("lab", "--check", "--diff")
+    assert "changed=0 " in play("lab/state", "--check", "--diff")
     status = subprocess.run(
         [sys.executable, "-m", "ansible_collections.honeycomb.cloud.plugins.module_utils.lab.status", "--state-dir", str(lab.state_dir)],
         cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": "collections"}, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     assert status.splitlines()[2].split()[:4] == ["control1", "started", "b", "10.141.0.11"]
-    assert "changed=1 " in play("lab_down")
+    assert "changed=1 " in play("lab/remove")
     assert lab.leaves() == {}

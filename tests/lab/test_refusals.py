@@ -7,7 +7,7 @@ import os
 import subprocess
 
 import pytest
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab import machine
 
 
@@ -19,18 +19,18 @@ def refused(lab, *arguments, **options) -> str:
     return refusal.value.message
 
 
-def test_without_root(other, monkeypatch):
+def test_a_lab_without_root_is_refused(other, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert "must run as root" in refused(other, "started", "control1")
 
 
-def test_without_tools(other, monkeypatch):
+def test_a_lab_without_its_tools_is_refused_with_their_packages(other, monkeypatch):
     monkeypatch.setitem(machine.COMMANDS, "systemd-nspawn-missing", "systemd-container")
     monkeypatch.setitem(machine.COMMANDS, "debootstrap-missing", "debootstrap")
     assert "apt-get install systemd-container debootstrap" in refused(other, "started", "control1")
 
 
-def test_without_room(other):
+def test_a_lab_without_memory_and_disk_is_refused_with_figures(other):
     message = refused(other, "started", "control1", minimum_memory_mb=10**8, minimum_disk_mb=10**9)
     assert "MiB of memory are available, the lab needs 100000000 MiB" in message
     assert "MiB are free in /var" in message
@@ -55,7 +55,7 @@ def test_all_reasons_come_at_once(other):
     assert "hosts control1 and control2 have the same address 10.141.8.11" in message
 
 
-def test_a_network_of_the_machine(other):
+def test_a_network_that_the_machine_has_is_refused(other):
     routes = json.loads(subprocess.run(["ip", "-json", "-4", "route"], capture_output=True, text=True, check=True).stdout)
     # Another lab's bridge would be named as that lab's.
     destination = next(route["dst"] for route in routes if "/" in route["dst"] and "-" not in route["dev"])
@@ -63,11 +63,11 @@ def test_a_network_of_the_machine(other):
     assert f"overlaps the machine's route {destination}" in refused(other, "started", "control1", networks=networks)
 
 
-def test_a_name_that_is_too_long(other):
+def test_a_name_that_is_too_long_is_refused(other):
     other.name = "honeycomblab"
     message = refused(other, "started", "control1")
     assert "interface name honeycomblab-under0-11 would have 22 characters, at most 15 are possible" in message
 
 
-def test_a_host_that_does_not_exist(other):
+def test_a_host_that_does_not_exist_is_refused(other):
     assert "host node9 does not exist" in refused(other, "powered_off", "node9")

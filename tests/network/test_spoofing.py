@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import FRAMES, Cloud
+from conftest import FRAMES, Hosts, inside
 
 SENDER = ("node1", "blue.front.web1")
 # Who listens, and under what name the cases know it.
@@ -23,25 +23,25 @@ LISTENERS = {
 SECONDS = 9
 
 
-def listening(lab: Cloud, host: str, netns: str):
-    process = lab.start(host, f"python3 {FRAMES} capture {SECONDS}", netns)
+def listening(hosts: Hosts, host: str, netns: str):
+    process = hosts.start(host, inside(netns, f"python3 {FRAMES} capture {SECONDS}"))
     assert process.stdout.readline() == "ready\n", process.stderr.read()
     return process
 
 
 @pytest.fixture(scope="module")
-def arrivals(lab: Cloud) -> dict:
+def arrivals(hosts: Hosts) -> dict:
     """Case name -> (who must get it, who got it)."""
     text = Path(__file__).with_name("frames.py").read_text()
     for host in ("node1", "node2", "node3"):
-        lab.run(host, f"cat > {FRAMES} <<'END'\n{text}\nEND")
-    names = json.loads(lab.run(SENDER[0], f"python3 {FRAMES} list"))
+        hosts.ask(host, f"cat > {FRAMES} <<'END'\n{text}\nEND")
+    names = json.loads(hosts.ask(SENDER[0], f"python3 {FRAMES} list"))
     # A cold path loses first packets (neighbours of the tunnels, flows): that is another test's subject.
     for address in ("10.0.0.12", "10.0.0.13"):
-        assert lab.reaches(*SENDER, address)
-    captures = {who: listening(lab, *place) for who, place in LISTENERS.items()}
-    underlay = lab.run("node2", "ovs-vsctl get Open_vSwitch . external_ids:ovn-encap-ip").strip().strip('"')
-    lab.run(SENDER[0], f"python3 {FRAMES} send {underlay}", SENDER[1])
+        assert hosts.reaches(*SENDER, address)
+    captures = {who: listening(hosts, *place) for who, place in LISTENERS.items()}
+    underlay = hosts.ask("node2", "ovs-vsctl get Open_vSwitch . external_ids:ovn-encap-ip").strip().strip('"')
+    hosts.ask(SENDER[0], inside(SENDER[1], f"python3 {FRAMES} send {underlay}"))
     seen = {who: json.loads(process.communicate(timeout=60)[0].strip()) for who, process in captures.items()}
     return {name: (who, {listener for listener, found in seen.items() if str(n) in found}) for n, (name, who) in enumerate(names)}
 

@@ -16,7 +16,12 @@ import pytest
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PLAYBOOKS = sorted(path.stem for path in (REPOSITORY / "playbooks").glob("*.yml"))
+# By their path below playbooks/, without the suffix. A folder beside a playbook of its name would hide it.
+PLAYBOOKS = sorted(
+    str(path.relative_to(REPOSITORY / "playbooks").with_suffix(""))
+    for path in (REPOSITORY / "playbooks").rglob("*.yml")
+    if path.parent.name != "tasks"
+)
 MODULES = sorted(path.stem for path in (REPOSITORY / "plugins/modules").glob("*.py"))
 
 
@@ -73,7 +78,8 @@ def test_archive_holds_what_is_used_and_nothing_else(archive):
         names = {name.rstrip("/") for name in packed.getnames()}
     top = {name.split("/")[0] for name in names}
     assert top == {
-        *("FILES.json", "MANIFEST.json", "CONTRIBUTING.md", "LICENSE", "README.md", "requirements.txt", "requirements.yml", "site.yml"),
+        *("FILES.json", "MANIFEST.json", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md"),
+        *("requirements.txt", "requirements.yml", "site.yml"),
         *("changelogs", "docs", "inventories", "meta", "playbooks", "plugins", "roles"),
     }
     assert sorted(name for name in names if re.search(r"__pycache__|\.pyc$|/\.", name)) == []
@@ -96,7 +102,7 @@ def test_every_role_is_documented_under_its_full_name(installed):
 
 def test_every_playbook_is_found_by_its_full_name_with_all_it_uses(installed):
     inventory = installed.collection / "inventories/example"
-    names = [f"honeycomb.cloud.{playbook}" for playbook in PLAYBOOKS]
+    names = [f"honeycomb.cloud.{playbook.replace('/', '.')}" for playbook in PLAYBOOKS]
     shown = installed.run("ansible-playbook", *names, "-i", str(inventory), "--syntax-check")
     assert re.findall(r"^playbook: (.*)$", shown, re.MULTILINE) == [f"{installed.collection}/playbooks/{name}.yml" for name in PLAYBOOKS]
 

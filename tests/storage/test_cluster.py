@@ -8,7 +8,8 @@ import json
 
 import pytest
 import yaml
-from conftest import drills, module, role
+from cloud_under_test import module
+from conftest import cloud, role
 
 NEGATIVE = """
 import json, rados
@@ -102,7 +103,7 @@ def users(hosts) -> set[str]:
 
 
 def test_a_tenants_key_ends_at_its_namespace_and_goes_with_the_tenant(hosts):
-    declared = [{"name": tenant["name"]} for tenant in drills.templated("tenants")]
+    declared = [{"name": tenant["name"]} for tenant in cloud.templated("tenants")]
     made = role("ceph_cluster", "ceph_mon[0]", "-e", json.dumps({"tenants": [*declared, {"name": "acme"}]}))
     try:
         assert made.code == 0, made.output
@@ -175,7 +176,7 @@ def steps(hosts, tmp_path_factory):
     results = "{{ dict(" + repr(names) + " | zip(" + repr(names) + " | map('extract', vars))) | to_json }}"
     tasks.append({"ansible.builtin.copy": {"dest": f"{path}/results.json", "content": results}, "delegate_to": "localhost"})
     (path / "lists.yml").write_text(yaml.safe_dump([{"hosts": "control1", "gather_facts": False, "tasks": tasks}]))
-    run = drills.playbook(str(path / "lists.yml"))
+    run = cloud.playbook(str(path / "lists.yml"))
     assert run.code == 0, run.output
     return json.loads((path / "results.json").read_text())
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 import json
 
 import pytest
-import yaml
-from conftest import LAB_STATE, drills, role
+from cloud_under_test import Secrets
+from conftest import cloud, role
 
 IQN = "iqn.2026-01.internal.lab:probe"
 
 
-def serve(*arguments: str) -> drills.Run:
+def serve(*arguments: str) -> cloud.Run:
     """Brings the firewall and the targets to what is declared."""
-    firewall = drills.playbook("playbooks/gather.yml", "playbooks/hosts.yml", *arguments)
+    firewall = cloud.playbook("playbooks/preflight.yml", "playbooks/layers/hosts.yml", *arguments)
     assert firewall.code == 0, firewall.output
     run = role("iscsi_target", "iscsi_target", *arguments)
     run.changed = {host: run.changed.get(host, 0) + firewall.changed.get(host, 0) for host in {*run.changed, *firewall.changed}}
@@ -30,12 +30,12 @@ def disk(hosts):
     hosts.ask("control1", "rbd info disks/iscsi-probe >/dev/null 2>&1 || rbd create --size 64M disks/iscsi-probe")
     probe = {"name": "probe", "image": "iscsi-probe", "host": "node1", "initiators": [initiator]}
     declared = ("--limit", "node1,node2", "-e", json.dumps({"iscsi_target_disks": [probe]}))
-    layers = ("playbooks/gather.yml", "playbooks/hosts.yml", "playbooks/storage.yml")
-    run = drills.playbook(*layers, *declared)
+    layers = ("playbooks/preflight.yml", "playbooks/layers/hosts.yml", "playbooks/layers/storage.yml")
+    run = cloud.playbook(*layers, *declared)
     assert run.code == 0, run.output
     install = "DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends qemu-utils qemu-block-extra >/dev/null 2>&1"
     hosts.ask("node2", f"command -v qemu-io >/dev/null || {install}", timeout=400)
-    password = yaml.safe_load((LAB_STATE / "cloud/secrets.yml").read_text())["iscsi_probe"]
+    password = Secrets.read()["iscsi_probe"]  # made by the run above
     yield address, password, declared
     again = serve("--limit", "node1,node2")  # the disk is declared no more
     assert again.code == 0, again.output

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from conftest import LAB_STATE, drills, storage
+from cloud_under_test import LAB_STATE
+from conftest import cloud, storage
 
 CLIENT = Path(__file__).with_name("s3_client.py").read_text()
 SECONDS = 90  # at most: an outage until the heartbeats' grace of 20 s is over, and time before and after
@@ -43,23 +43,14 @@ def test_no_acknowledged_object_is_lost_when_a_node_loses_power(hosts, client, a
         "seconds": SECONDS,
     }
     # By standard input: the keys are in no process list.
-    process = subprocess.Popen(
-        ["ssh", "-F", str(LAB_STATE / "ssh/config"), client, "python3 -"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    process.stdin.write(f"OPTIONS = {json.dumps(options)!r}\n{CLIENT}")
-    process.stdin.close()
-    process.stdin = None
+    process = hosts.start(client, "python3 -", f"OPTIONS = {json.dumps(options)!r}\n{CLIENT}")
     try:
-        time.sleep(10)
-        drills.lab("powered_off", "node3")
+        time.sleep(10)  # what is written before the outage
+        cloud.lab("powered_off", "node3")
         output, complaints = process.communicate(timeout=SECONDS + 180)
     finally:
         process.kill()
-        drills.lab("started", "node3")
+        cloud.lab("started", "node3")
     assert process.returncode == 0, complaints
     seen = json.loads(output)
     print(seen)
@@ -71,11 +62,6 @@ def test_no_acknowledged_object_is_lost_when_a_node_loses_power(hosts, client, a
     healed = storage()  # waits for a healthy cluster; the host came back by itself
     assert healed.code == 0, healed.output
     assert not any(healed.changed.values()), healed.output
-
-
-@pytest.fixture(scope="session")
-def variables() -> dict:
-    return drills.variables()
 
 
 def test_the_gateway_speaks_no_http_and_no_old_tls(hosts, variables):

@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Program files by name, version and checksum: in the mirror of the control machine and installed on a host."""
+"""Program files by name, version and checksum: in the mirror of the deployment host and installed on a host."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 BLOCK = 1 << 20
 TIMEOUT = 60  # seconds without a byte
@@ -70,7 +70,7 @@ def fetch(url: str, target: Path, sha256: str) -> None:
         part.chmod(0o644)
         part.rename(target)
     except (OSError, HTTPException) as error:
-        raise CloudError(f"{url}: {error}", "Check the URL and the way from the control machine to it; run again.") from error
+        raise CloudError(f"{url}: {error}", "Check the URL and the way from the deployment host to it; run again.") from error
     finally:
         part.unlink(missing_ok=True)
 
@@ -93,14 +93,14 @@ class Installed:
 
         Cheap without ``verify``: the recorded checksum, size and modification time are compared; with it the whole file is read.
         """
-        found = {}
+        current = {}
         for name, artifact in artifacts.items():
             program = self._program(name, artifact["version"])
-            found[name] = {
+            current[name] = {
                 "file": self._is_right(program, artifact["sha256"], verify),
                 "link": self._uses(name, artifact["version"]),
             }
-        return found
+        return current
 
     def _uses(self, name: str, version: str) -> bool:
         return self.link(name).is_symlink() and self.link(name).readlink() == self._target(name, version)
@@ -125,11 +125,11 @@ class Installed:
 
     def install(self, name: str, artifact: dict, source: str) -> None:
         """Put a transferred file in place. Raises CloudError when it is not the file that was sent."""
-        found = checksum(Path(source))
-        if found != artifact["sha256"]:
+        current = checksum(Path(source))
+        if current != artifact["sha256"]:
             raise CloudError(
-                f"{name}: expected SHA-256 {artifact['sha256']}, found {found} after the transfer",
-                "Run again. If it stays so, remove the file from the mirror on the control machine and run playbooks/artifacts.yml.",
+                f"{name}: expected SHA-256 {artifact['sha256']}, found {current} after the transfer",
+                "Run again. If it stays so, remove the file from the mirror and run playbooks/day2/artifact/mirror.yml.",
             )
         program = self._program(name, artifact["version"])
         program.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ import ipaddress
 import json
 from collections.abc import Iterable, Mapping
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import run
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import run
 
 FAMILIES = {4: "ipv4Unicast", 6: "ipv6Unicast"}
 
@@ -46,9 +46,9 @@ def findings(
     return problems
 
 
-def _compare(what: str, wanted: set[str], found: set[str]) -> list[str]:
-    problems = [f"{what}: expected {prefix}, which is declared, found it missing" for prefix in sorted(wanted - found)]
-    return problems + [f"{what}: found {prefix}, which is not declared" for prefix in sorted(found - wanted)]
+def _compare(what: str, desired: set[str], current: set[str]) -> list[str]:
+    problems = [f"{what}: expected {prefix}, which is declared, found it missing" for prefix in sorted(desired - current)]
+    return problems + [f"{what}: found {prefix}, which is not declared" for prefix in sorted(current - desired)]
 
 
 def _ask(question: str) -> dict | list:

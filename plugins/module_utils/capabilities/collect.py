@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import glob
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.capabilities import ceph, kernel, machine, packages
-from ansible_collections.honeycomb.cloud.plugins.module_utils.capabilities.swaps import swaps
+from ansible_collections.honeycomb.cloud.plugins.module_utils.capabilities import kernel, machine, packages
+from ansible_collections.honeycomb.cloud.plugins.module_utils.capabilities.substitutions import substitutions
+from ansible_collections.honeycomb.cloud.plugins.module_utils.state import record
 
 
 def read(path: str) -> str:
@@ -19,8 +22,16 @@ def read(path: str) -> str:
         return ""
 
 
-def collect() -> dict:
-    """Return ``honeycomb_host``. Everything in it is sorted, so that equal hosts give equal facts."""
+def holdings(patterns: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the files that each component left on this host."""
+    return {component: sorted(glob.glob(pattern)) for component, pattern in sorted(patterns.items())}  # noqa: PTH207  # patterns are absolute
+
+
+def collect(data: Mapping[str, str]) -> dict:
+    """Return ``honeycomb_host``; ``data`` names for each component the files that show that a host holds data of it.
+
+    Everything in it is sorted, so that equal hosts give equal facts.
+    """
     container, kind = machine.virtualization()
     client, port = machine.ssh_session()
     system = os.uname()
@@ -43,6 +54,7 @@ def collect() -> dict:
         "sysctl_writable": machine.writable_sysctl_trees(),
         "clock_adjustable": not container,
         "packages": packages.read(),
-        "ceph": ceph.read(),
+        "data": holdings(data),
+        "cloud": record.read(),
     }
-    return {**host, "swaps": swaps(host)}
+    return {**host, "substitutions": substitutions(host)}

@@ -63,11 +63,11 @@ def known_modules(release: str, container: bool, root: Path = Path("/")) -> set[
     """
     folder = root / "lib/modules" / release
     files = ["modules.builtin"] if container else ["modules.builtin", "modules.dep"]
-    found = {path.name for path in (root / "sys/module").glob("*")}
+    available = {path.name for path in (root / "sys/module").glob("*")}
     for file in files:
         if (folder / file).exists():
-            found |= module_files((folder / file).read_text(errors="replace"))
-    return found
+            available |= module_files((folder / file).read_text(errors="replace"))
+    return available
 
 
 def modules(known: set[str], read: Callable[[str], str], probes: bool = True) -> dict[str, bool]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import subprocess
 from pathlib import Path
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import execute
 
 KVM_GET_API_VERSION = 0xAE00  # linux/kvm.h; the answer has been 12 since 2007
 KVM_API_VERSION = 12
@@ -21,8 +22,7 @@ def virtualization() -> tuple[bool, str]:
     container = Path("/run/systemd/container")  # written by systemd as PID 1 when it finds itself in one
     if container.exists():
         return True, container.read_text().strip()
-    done = subprocess.run(["systemd-detect-virt"], capture_output=True, text=True, check=False)
-    return False, done.stdout.strip() or "none"
+    return False, execute(["systemd-detect-virt"]).stdout.strip() or "none"
 
 
 def operating_system(text: str) -> dict[str, str]:
@@ -61,32 +61,30 @@ def writable_sysctl_trees() -> list[str]:
 
 def disks() -> list[dict]:
     """Return the disks that the host has a device for: a container sees the machine's in /sys, but may not have them."""
-    found = []
+    present = []
     for block in sorted(Path("/sys/block").glob("*")):
         if block.name.startswith(IGNORED_DISKS) or not Path("/dev", block.name).exists():
             continue
         size = int((block / "size").read_text()) * 512 // 1024**2  # the kernel counts in sectors of 512 bytes, whatever the disk's are
         rotational = (block / "queue/rotational").read_text().strip() == "1"
-        found.append({"name": block.name, "size_mb": size, "rotational": rotational})
-    return found
+        present.append({"name": block.name, "size_mb": size, "rotational": rotational})
+    return present
 
 
 def interfaces(listing: str) -> dict[str, dict]:
     """Return name to mac, mtu and sorted addresses (with prefix length) from `ip -json address`; loopback is left out."""
-    found = {}
+    present = {}
     for link in json.loads(listing or "[]"):
         if link["ifname"] == "lo":
             continue
         addresses = sorted(f"{a['local']}/{a['prefixlen']}" for a in link.get("addr_info", []) if "local" in a)
-        found[link["ifname"]] = {"mac": link.get("address", ""), "mtu": link["mtu"], "addresses": addresses}
-    return dict(sorted(found.items()))
+        present[link["ifname"]] = {"mac": link.get("address", ""), "mtu": link["mtu"], "addresses": addresses}
+    return dict(sorted(present.items()))
 
 
 def read_interfaces() -> dict[str, dict]:
     """Return the interfaces of this host."""
-    environment = {**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
-    done = subprocess.run(["ip", "-json", "address"], capture_output=True, text=True, env=environment, check=False)
-    return interfaces(done.stdout)
+    return interfaces(execute(["ip", "-json", "address"]).stdout)
 
 
 def ssh_session() -> tuple[str, int]:

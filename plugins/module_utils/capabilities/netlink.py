@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
-import subprocess
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import execute
 
 NETLINK_GENERIC = 16
 CONTROL_FAMILY = 16  # GENL_ID_CTRL, linux/genetlink.h
@@ -47,8 +47,7 @@ def link_kinds(kinds: list[str]) -> dict[str, bool]:
         for n, kind in enumerate(kinds)
     ]
     command = ["unshare", "--net", "ip", "-force", "-batch", "-"]
-    environment = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"}
-    done = subprocess.run(command, input="\n".join(lines) + "\n", capture_output=True, text=True, env=environment, check=False)
+    done = execute(command, stdin="\n".join(lines) + "\n")
     if done.returncode and "Command failed" not in done.stderr:
         return dict.fromkeys(kinds, False)
     refused = refused_lines(done.stderr)

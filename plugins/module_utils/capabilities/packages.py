@@ -11,14 +11,14 @@ STATUS = Path("/var/lib/dpkg/status")
 
 def parse(status: str) -> dict[str, str]:
     """Return name to version of every fully installed package in dpkg's status file."""
-    found = {}
+    installed = {}
     for stanza in status.split("\n\n"):
         # "Status: <wanted> <errors> <state>"; half-configured and removed packages have other states.
         if "\nStatus: install ok installed\n" not in stanza and "\nStatus: hold ok installed\n" not in stanza:
             continue
         name = stanza[stanza.index("Package: ") + 9 :].partition("\n")[0]
-        found[name] = stanza.partition("\nVersion: ")[2].partition("\n")[0]
-    return dict(sorted(found.items()))
+        installed[name] = stanza.partition("\nVersion: ")[2].partition("\n")[0]
+    return dict(sorted(installed.items()))
 
 
 def read() -> dict[str, str]:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster, CommandError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import PARALLEL, Cluster, CommandError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.parallel import run_all
 
 try:
     import yaml
@@ -36,7 +37,7 @@ def command(prefix: str, data: str = "", **arguments: Any) -> Step:
     return lambda cluster: cluster.command(prefix, data=data, **arguments)
 
 
-def refuse_twice(kind: str, names: list[str]) -> None:
+def ensure_once(kind: str, names: list[str]) -> None:
     """Raise CloudError when a name is listed twice: the later one would silently win."""
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -59,7 +60,7 @@ def keep_owned(cluster: Cluster, owner: str, kind: str, names: set[str]) -> None
 
 
 def converge(
-    cluster: Cluster, kind: str, wanted: list[str], plan: Callable[[set[str]], list[Change]], options: dict, check: bool
+    cluster: Cluster, kind: str, desired: list[str], plan: Callable[[set[str]], list[Change]], options: dict, check: bool
 ) -> list[Change]:
     """Plan and, unless ``check``, apply all changes at once, and return them.
 
@@ -67,9 +68,9 @@ def converge(
     """
     owner, prune = options["owner"], options["prune"]
     known = owned(cluster, owner, kind)
-    changes = plan(known - set(wanted) if prune else set())
+    changes = plan(known - set(desired) if prune else set())
     # What was there before and is declared from now on is ours too; what is not pruned stays ours.
-    keep = set(wanted) | (set() if prune else known)
+    keep = set(desired) | (set() if prune else known)
     if check:
         return changes
 
@@ -80,7 +81,7 @@ def converge(
     if keep - known:
         # First, so that an interrupted call leaves nothing that no later call knows to be ours.
         keep_owned(cluster, owner, kind, keep | known)
-    cluster.together([lambda change=change: run(change) for change in changes])
+    run_all([lambda change=change: run(change) for change in changes], PARALLEL)
     if known - keep:
         keep_owned(cluster, owner, kind, keep)
     return changes

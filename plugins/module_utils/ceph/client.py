@@ -6,19 +6,18 @@ from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 try:
     import rados
-except ImportError:  # said in words where a connection is wanted
+except ImportError:  # said in words where a connection is asked for
     rados = None
 
 CONF = "/etc/ceph/ceph.conf"
-# Every change waits about a second for the monitors' next commit; changes that are sent together share it.
+# Commands at a time. Every change waits about a second for the monitors' next commit; changes that are sent together share it.
 PARALLEL = 32
 
 
@@ -79,10 +78,3 @@ class Cluster:
             return json.loads(output) if output.strip() else None
         except ValueError:
             return output.decode()
-
-    @staticmethod
-    def together(calls: Iterable[Callable[[], Any]]) -> list[Any]:
-        """Run changes concurrently; raise the first failure after all have ended."""
-        with ThreadPoolExecutor(PARALLEL) as pool:
-            futures = [pool.submit(call) for call in calls]
-        return [future.result() for future in futures]

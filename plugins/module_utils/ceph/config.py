@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.changes import Change, command, refuse_twice
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.changes import Change, command, ensure_once
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import CommandError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 # global, a kind of daemon, or one daemon; then masks by device class or by a CRUSH bucket.
@@ -34,7 +34,7 @@ def normalise(value: object, kind: str) -> str:
     return text
 
 
-def current(cluster) -> dict[str, str]:
+def read(cluster) -> dict[str, str]:
     """Return the stored options: key -> value."""
     result = {}
     for option in cluster.command("config dump"):
@@ -45,7 +45,7 @@ def current(cluster) -> dict[str, str]:
 
 def kinds(cluster, options: list[dict]) -> dict[str, str]:
     """Return the type of every option's name. Raises CloudError for a name that Ceph does not know, and for a bad who."""
-    refuse_twice("option", [key(option) for option in options])
+    ensure_once("option", [key(option) for option in options])
     result = {}
     for option in options:
         if not WHO.fullmatch(option["who"]):
@@ -63,26 +63,26 @@ def kinds(cluster, options: list[dict]) -> dict[str, str]:
     return result
 
 
-def plan(found: dict[str, str], wanted: list[dict], types: dict[str, str], superfluous: set[str]) -> list[Change]:
+def plan(current: dict[str, str], desired: list[dict], types: dict[str, str], superfluous: set[str]) -> list[Change]:
     """Return the changes."""
     changes = []
-    for option in wanted:
+    for option in desired:
         name, value = key(option), normalise(option["value"], types[option["name"]])
-        have = found.get(name)
+        have = current.get(name)
         if have is None or normalise(have, types[option["name"]]) != value:
             step = command("config set", who=option["who"], name=option["name"], value=value)
             changes.append(Change(name, f"set {name} to {value}", {name: have} if have else {}, {name: value}, [step]))
-    for name in sorted(superfluous & set(found)):
+    for name in sorted(superfluous & set(current)):
         who, _, option = name.partition(" ")
-        changes.append(Change(name, f"unset {name}", {name: found[name]}, {}, [command("config rm", who=who, name=option)]))
+        changes.append(Change(name, f"unset {name}", {name: current[name]}, {}, [command("config rm", who=who, name=option)]))
     return changes
 
 
-def verify(cluster, wanted: list[dict], types: dict[str, str]) -> None:
+def verify(cluster, desired: list[dict], types: dict[str, str]) -> None:
     """Raise CloudError when the monitors did not store what was sent."""
-    found = current(cluster)
-    for option in wanted:
+    current = read(cluster)
+    for option in desired:
         value = normalise(option["value"], types[option["name"]])
-        have = found.get(key(option))
+        have = current.get(key(option))
         if have is None or normalise(have, types[option["name"]]) != value:
             raise CloudError(f"option {key(option)}: sent {value}, stored {have}", "Look at: ceph config dump.")

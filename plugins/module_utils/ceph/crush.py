@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.changes import Change, command, refuse_twice
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.changes import Change, command, ensure_once
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 
 def parse(rule: dict) -> dict | None:
@@ -17,7 +17,7 @@ def parse(rule: dict) -> dict | None:
     return {"root": root, "failure_domain": steps[1]["type"], "class": device_class or None}
 
 
-def current(cluster) -> dict[str, dict | None]:
+def read(cluster) -> dict[str, dict | None]:
     """Return the rules by name."""
     return {rule["rule_name"]: parse(rule) for rule in cluster.command("osd crush rule dump")}
 
@@ -31,28 +31,28 @@ def users(cluster) -> dict[str, list[str]]:
     return result
 
 
-def plan(found: dict[str, dict | None], wanted: list[dict], used: dict[str, list[str]], superfluous: set[str]) -> list[Change]:
+def plan(current: dict[str, dict | None], desired: list[dict], used: dict[str, list[str]], superfluous: set[str]) -> list[Change]:
     """Return the changes. Raises CloudError where a rule in use would have to be another: Ceph changes no rule in place."""
-    refuse_twice("rule", [rule["name"] for rule in wanted])
+    ensure_once("rule", [rule["name"] for rule in desired])
     changes = []
-    for rule in wanted:
+    for rule in desired:
         name, after = rule["name"], {key: rule[key] for key in ("root", "failure_domain", "class")}
-        have = found.get(name)
+        have = current.get(name)
         if have == after:
             continue
         steps = [_create(name, after)]
-        if name in found:
+        if name in current:
             if used.get(name):
                 raise CloudError(
                     f"rule {name} is {have}, expected {after}, and is used by {', '.join(used[name])}",
                     "Declare the new rule under another name and let the pools use that; their data then moves.",
                 )
             steps.insert(0, command("osd crush rule rm", name=name))
-        changes.append(Change(name, f"{'replace' if name in found else 'create'} rule {name}", have or {}, after, steps))
-    for name in sorted(superfluous & set(found)):
+        changes.append(Change(name, f"{'replace' if name in current else 'create'} rule {name}", have or {}, after, steps))
+    for name in sorted(superfluous & set(current)):
         if used.get(name):
             raise CloudError(f"rule {name} shall go and is used by {', '.join(used[name])}", "Let the pools use another rule first.")
-        changes.append(Change(name, f"remove rule {name}", found[name] or {}, {}, [command("osd crush rule rm", name=name)]))
+        changes.append(Change(name, f"remove rule {name}", current[name] or {}, {}, [command("osd crush rule rm", name=name)]))
     return changes
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.service import files, readiness, units
 
 DATA = Path("/var/lib/ceph")
@@ -35,10 +35,10 @@ def items(kind: str, name: str, keyring: str) -> list[files.Item]:
     ]
 
 
-def place(wanted: list[files.Item], check: bool) -> list[files.Step]:
-    """Bring files to what is wanted and return what was, or would be, done."""
+def place(desired: list[files.Item], check: bool) -> list[files.Step]:
+    """Bring files to their desired state and return what was, or would be, done."""
     steps = []
-    for item in wanted:
+    for item in desired:
         step = files.plan(item, files.read(item), *files.owner_ids(item))
         if step is not None:
             if not check:
@@ -49,18 +49,18 @@ def place(wanted: list[files.Item], check: bool) -> list[files.Step]:
     return steps
 
 
-def own_files(wanted: list[dict]) -> list[files.Item]:
+def own_files(desired: list[dict]) -> list[files.Item]:
     """Return a module's argument files (path, content, or state absent) as items."""
     return [
         files.Item(entry["path"], "file" if entry["state"] == "present" else "absent", (entry["content"] or "").encode())
-        for entry in wanted
+        for entry in desired
     ]
 
 
 def plan(names: list[str], restart_on: list[str], check: bool) -> units.UnitPlan:
     """Return what is to be done to units that all read the same files at their start."""
-    wanted = [{"name": name, "state": "started", "enabled": True, "restart_on": restart_on, "reload_on": []} for name in names]
-    return units.plan(wanted, units.read(names), _modified, foreseen=check)
+    desired = [{"name": name, "state": "started", "enabled": True, "restart_on": restart_on, "reload_on": []} for name in names]
+    return units.plan(desired, units.read(names), _modified, foreseen=check)
 
 
 def _modified(path: str) -> int:
@@ -70,11 +70,11 @@ def _modified(path: str) -> int:
         return 0
 
 
-def start(found: units.UnitPlan) -> None:
+def start(plan: units.UnitPlan) -> None:
     """Enable and start what the plan says; restarts are left to ``restart``."""
-    units.control("enable", found.enable)
-    units.control("reset-failed", [name for name, state in units.read(found.start).items() if state.active == "failed"])
-    units.control("start", found.start)
+    units.control("enable", plan.enable)
+    units.control("reset-failed", [name for name, state in units.read(plan.start).items() if state.active == "failed"])
+    units.control("start", plan.start)
 
 
 def await_(what: str, seen: Callable[[], str], timeout: float) -> None:
@@ -95,6 +95,22 @@ def missing_monitors(cluster: Cluster, besides: str = "", after: int = 0) -> str
     silent = {m["name"] for m in status["monmap"]["mons"] if m["name"] != besides and not _answers(m)}
     absent = ({m["name"] for m in status["monmap"]["mons"]} - set(status["quorum_names"]) - {besides}) | silent
     return f"monitors without quorum: {', '.join(sorted(absent))}" if absent else ""
+
+
+def serving_monitors(status: dict) -> list[str]:
+    """Return the monitors that are in the quorum and answer. ``status``: of ``quorum_status``."""
+    return [m["name"] for m in status["monmap"]["mons"] if m["name"] in status["quorum_names"] and _answers(m)]
+
+
+def absent_monitor(cluster: Cluster, name: str, after: int) -> str:
+    """Say that a monitor that was started has not joined the others yet, in an election after number ``after``; nothing when it has.
+
+    Unlike ``missing_monitors`` this asks nothing of the others, of which one may be down.
+    """
+    status = cluster.command("quorum_status")
+    if status["election_epoch"] <= after or name not in status["quorum_names"]:
+        return f"the quorum is {', '.join(status['quorum_names'])} (election {status['election_epoch']})"
+    return ""
 
 
 def _answers(monitor: dict) -> bool:

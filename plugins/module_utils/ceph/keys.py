@@ -1,18 +1,20 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Keys of Ceph users, and the names under which the secrets file keeps them."""
+"""The users of Ceph that follow from the inventory, and the names under which the secrets file keeps their keys."""
 
 from __future__ import annotations
 
-import base64
-import secrets
-import struct
-import time
+from collections.abc import Iterable, Mapping, Sequence
+
+# What stands before the name of the host or tenant, by what the users are for.
+PREFIXES = {"managers": "mgr.", "osd_hosts": "client.osd.", "clients": "client.", "gateways": "client.rgw.", "tenants": "client.tenant."}
+GROUPS = {"managers": "ceph_mon", "osd_hosts": "ceph_osd", "clients": "ceph_client", "gateways": "ceph_rgw"}
 
 
-def new_key(size: int = 16) -> str:
-    """Return a new key: Ceph's CryptoKey, which is type (1 is AES), seconds and nanoseconds of its making, length, and random bytes."""
-    return base64.b64encode(struct.pack("<HIIH", 1, int(time.time()), 0, size) + secrets.token_bytes(size)).decode()
+def base_users(groups: Mapping[str, Sequence[str]], tenants: Iterable[str]) -> dict[str, list[str]]:
+    """Return the users of the cluster's daemons, of the hosts that are clients, and of the tenants (by name), by what they are for."""
+    members = {kind: groups.get(group, []) for kind, group in GROUPS.items()} | {"tenants": tenants}
+    return {kind: [f"{PREFIXES[kind]}{name}" for name in names] for kind, names in members.items()}
 
 
 def secret_name(user: str) -> str:
@@ -20,6 +22,11 @@ def secret_name(user: str) -> str:
     return "ceph_" + user.rstrip(".").replace(".", "_")
 
 
-def wanted_secrets(users: list[str]) -> list[dict]:
+def with_keys(users: Iterable[str], values: Mapping[str, str] | None = None) -> list[dict[str, str]]:
+    """Return users as modules take them, name and key. ``values``: what module secrets returned; without it names alone."""
+    return [{"name": user} | ({"key": values[secret_name(user)]} if values is not None else {}) for user in users]
+
+
+def secrets(users: list[str]) -> list[dict]:
     """Return what module secrets takes to make or read the keys of users."""
     return [{"name": secret_name(user), "kind": "cephx", "size": 16} for user in users]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.daemons import directory
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.users import keyring
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import run
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import run
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 ADMINISTRATOR = {"mon": "allow *", "osd": "allow *", "mgr": "allow *", "mds": "allow *"}
 

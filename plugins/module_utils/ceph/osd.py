@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""OSDs of one host: which disks have one, which need one, and how a new one is made so that an interrupted run can go on."""
+"""OSDs of one host: which there are, and how a new one is made so that an interrupted run can go on. osd_plan.py decides."""
 
 from __future__ import annotations
 
@@ -10,70 +10,77 @@ import os
 import shutil
 import stat
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import daemons
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import daemons, osd_plan
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.keys import new_key
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.users import keyring
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.cephx import new_key
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import run
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.service import files, units
-from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import run
 
 OSDS = daemons.DATA / "osd"
 # What was begun and not ended: the identity of a new OSD, kept until its disk carries it.
 BEGUN = Path("/var/lib/honeycomb/osd")
-SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
-@dataclass(frozen=True)
-class Osd:
-    """An OSD that this host has. ``path`` is what its link block points to."""
-
-    id: str
-    path: str
-    cluster: str
-    uuid: str
-
-
-def size_bytes(text: str) -> int:
-    """Return bytes of a size such as 8G. Raises CloudError."""
-    number, unit = text[:-1], text[-1:].upper()
-    if unit in SUFFIXES and number.isdigit() and int(number):
-        return int(number) * SUFFIXES[unit]
-    raise CloudError(f"size {text!r} of an OSD: expected a number with K, M, G or T, such as 8G", "Correct ceph_osd_devices.")
-
-
-def found() -> list[Osd]:
+def read() -> list[osd_plan.Osd]:
     """Return the OSDs of this host, by their directories."""
     result = []
     for path in sorted(OSDS.glob("*-*")):
         block = path / "block"
         if (path / "whoami").exists() and block.is_symlink():
             text = {name: (path / name).read_text().strip() for name in ("whoami", "ceph_fsid", "fsid")}
-            result.append(Osd(text["whoami"], str(block.readlink()), text["ceph_fsid"], text["fsid"]))
+            result.append(osd_plan.Osd(text["whoami"], str(block.readlink()), text["ceph_fsid"], text["fsid"]))
     return result
 
 
-def plan(have: list[Osd], wanted: list[dict], fsid: str) -> list[dict]:
-    """Return the wanted devices that have no OSD yet. Raises CloudError for what must not be touched."""
-    paths = [device["path"] for device in wanted]
-    twice = sorted({path for path in paths if paths.count(path) > 1})
-    if twice:
-        raise CloudError(f"{', '.join(twice)} is listed twice", "List every device of ceph_osd_devices once.")
-    for osd in have:
-        if osd.cluster != fsid:
-            raise CloudError(
-                f"osd.{osd.id} on {osd.path} belongs to cluster {osd.cluster}, expected {fsid}",
-                "It is of another cluster: remove it by hand if nobody needs it, or use the inventory of its cluster.",
-            )
-    taken = {osd.path for osd in have}
-    return [device for device in wanted if device["path"] not in taken]
+def label(path: str) -> str:
+    """Return the UUID of the OSD that a disk or file carries, by the label of bluestore at its beginning; empty without one."""
+    try:
+        with Path(path).open("rb") as handle:
+            return osd_plan.label_uuid(handle.read(osd_plan.LABEL_BYTES))
+    except OSError:  # not there, or dead
+        return ""
 
 
-def refuse_used(device: dict) -> None:
-    """Raise CloudError when a new OSD's disk is missing or carries something."""
+def disks(devices: list[dict]) -> list[osd_plan.Disk]:
+    """Return what is known of declared devices: which disk a path means, and whose OSD is on it."""
+    return [osd_plan.Disk(device["path"], os.path.realpath(device["path"]), label(device["path"])) for device in devices]
+
+
+def resolve(current: list[osd_plan.Osd]) -> dict[str, str]:
+    """Return OSD -> the disk that its link means now."""
+    return {osd.id: os.path.realpath(osd.path) for osd in current}
+
+
+def relink(osd: osd_plan.Osd, path: str) -> None:
+    """Let the OSD find its disk at another path, from its next start on."""
+    link = daemons.directory("osd", osd.id) / "block"
+    new = link.with_name("block.new")
+    new.unlink(missing_ok=True)
+    new.symlink_to(path)
+    run(["chown", "--no-dereference", "ceph:ceph", str(new)], f"give {new} to ceph")
+    new.rename(link)
+
+
+def _carried(path: Path) -> list[str]:
+    """Return what is on a disk and on its partitions and volumes and is in use or an OSD's, one phrase each.
+
+    Raises CloudError when it cannot be asked.
+    """
+    said = run(["lsblk", "--json", "--paths", "--output", "NAME,TYPE,MOUNTPOINTS,KNAME", str(path)], f"look for what uses {path}")
+    return osd_plan.carried(json.loads(said)["blockdevices"], label)
+
+
+def _signatures(path: Path) -> str:
+    """Return what wipefs finds on a disk, one line each; empty when it finds nothing."""
+    return run(["wipefs", "--no-act", "--parsable", str(path)], f"look for what is on {path}").strip()
+
+
+def ensure_empty(device: dict) -> None:
+    """Raise CloudError when a new OSD's disk is missing or carries something. No hint lets a disk be wiped on which an OSD may live."""
     path = Path(device["path"])
     try:
         mode = path.stat().st_mode
@@ -83,9 +90,18 @@ def refuse_used(device: dict) -> None:
         raise CloudError(
             f"{path}: expected a disk, found nothing", "Is the disk in? A file instead of a disk needs its size in ceph_osd_devices."
         ) from None
+    if uuid_there := label(str(path)):
+        raise CloudError(
+            f"{path} carries an OSD, {uuid_there}, that is not one of this host's",
+            f"Nothing was changed on it. Whose it is: ceph-bluestore-tool show-label --dev {path}; ceph osd dump. "
+            "If the cluster counts on it, take the disk back to its host, or retire it first: playbooks/day2/ceph_osd/remove.yml.",
+        )
     if stat.S_ISBLK(mode):
-        said = run(["wipefs", "--no-act", "--parsable", str(path)], f"look for what is on {path}").strip()
-        if said:
+        if used := _carried(path):
+            raise CloudError(
+                f"{path} is in use: {'; '.join(used)}", "Nothing was changed on it. List another disk, or the part that is free."
+            )
+        if said := _signatures(path):
             raise CloudError(
                 f"{path} is not empty: {said.splitlines()[-1]}",
                 f"If nobody needs what is on it: wipefs --all {path}, then run again. Nothing was changed on it.",
@@ -109,11 +125,11 @@ def make(cluster: Cluster, device: dict, place: int | None = None) -> str:
 
     Run again after an interruption, it ends what was begun. Raises CloudError.
     """
-    record = BEGUN / f"{hashlib.sha256(device['path'].encode()).hexdigest()[:16]}.json"
+    record = begun(device["path"])
     if record.exists():
         identity = json.loads(record.read_text())
     else:
-        refuse_used(device)
+        ensure_empty(device)
         identity = {"path": device["path"], "uuid": str(uuid.uuid4()), "key": new_key(), "place": place}
         files.make_directories(BEGUN)
         BEGUN.chmod(0o700)
@@ -139,6 +155,14 @@ def make(cluster: Cluster, device: dict, place: int | None = None) -> str:
     return number
 
 
+def begun(path: str) -> Path:
+    """Return the record of an OSD that was begun on a disk, by its path or by what is on it; where it shall be when there is none."""
+    by_path = BEGUN / f"{hashlib.sha256(path.encode()).hexdigest()[:16]}.json"
+    there = label(path)
+    same = [record for record in BEGUN.glob("*.json") if there and json.loads(record.read_text())["uuid"] == there]
+    return by_path if by_path.exists() or not same else same[0]
+
+
 def _file(path: Path, content: str, owner: str, mode: int) -> files.Step:
     item = files.Item(str(path), "file", content.encode(), owner, owner, mode)
     return files.Step(item, files.read(item), ("create",), True)
@@ -150,23 +174,21 @@ def _prepare_disk(device: dict) -> None:
     if device.get("size") and not path.is_block_device():
         files.make_directories(path.parent)
         with path.open("ab") as handle:
-            handle.truncate(size_bytes(device["size"]))
+            handle.truncate(osd_plan.size_bytes(device["size"]))
         path.chmod(0o600)
     run(["chown", "ceph:ceph", str(path)], f"give {path} to ceph")
 
 
 def zap(cluster: Cluster, number: int, wipe: bool, check: bool) -> list[str]:
     """Remove what an OSD left here and return what was done. Raises CloudError while the cluster counts on the OSD."""
-    known = next((entry for entry in cluster.command("osd dump")["osds"] if entry["osd"] == number), None)
-    here = next((osd for osd in found() if osd.id == str(number)), None)
+    entries = cluster.command("osd dump")["osds"]
+    here = next((osd for osd in read() if osd.id == str(number)), None)
     if here is None:
         return []
-    if known is not None and "destroyed" not in known["state"]:
-        raise CloudError(
-            f"osd.{number} on {here.path} is part of the cluster ({', '.join(known['state'])})",
-            "Its data may be needed. Retire it first: playbooks/ceph_osd_replace.yml or ceph_osd_remove.yml.",
-        )
+    osd_plan.ensure_retired(here, entries)
     path = Path(here.path)
+    if wipe and path.exists():
+        osd_plan.ensure_own(here, label(here.path), _signatures(path) if path.is_block_device() else "")
     changes = [f"remove {daemons.directory('osd', here.id)}"]
     if wipe and path.exists():
         changes.append(f"wipe {path}")
@@ -195,7 +217,5 @@ def _wipe(path: Path) -> None:
 
 
 def vacant(cluster: Cluster, host: str) -> list[int]:
-    """Return the numbers of destroyed OSDs of a host: their places wait for new disks."""
-    nodes = cluster.command("osd tree")["nodes"]
-    here = next((set(node["children"]) for node in nodes if node["type"] == "host" and node["name"] == host), set())
-    return sorted(node["id"] for node in nodes if node["id"] in here and node.get("status") == "destroyed")
+    """Return the numbers of destroyed OSDs of a host."""
+    return osd_plan.vacant(cluster.command("osd tree")["nodes"], host)

@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Replicated pools: replicas, placement groups, CRUSH rule, application and quotas."""
+"""Replicated pools of a cluster: what they are, and the steps that need more than a monitor command. pool_plan.py decides."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import errno
 import re
 import time
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.changes import Change, command, refuse_twice
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import CommandError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.changes import Step
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import PARALLEL, CommandError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.parallel import run_all
 
 try:
     import rados
@@ -19,32 +20,31 @@ try:
 except ImportError:  # needed for pools of application rbd alone
     rados = rbd = None
 
-SETTINGS = ("size", "min_size", "pg_num", "rule", "autoscale", "quota_bytes", "quota_objects", "application")
-NAME = re.compile(r"[A-Za-z0-9._-]+")
 
-
-def current(cluster) -> dict[str, dict]:
-    """Return the pools by name, with the keys of SETTINGS."""
+def read(cluster) -> dict[str, dict]:
+    """Return the pools by name, with their settings and namespaces."""
     rules = {rule["rule_id"]: rule["rule_name"] for rule in cluster.command("osd crush rule dump")}
-    found = {
-        pool["pool_name"]: {
-            "size": pool["size"],
-            "min_size": pool["min_size"],
-            "pg_num": pool["pg_num_target"],
-            "rule": rules[pool["crush_rule"]],
-            "autoscale": pool["pg_autoscale_mode"],
-            "quota_bytes": pool["quota_max_bytes"],
-            "quota_objects": pool["quota_max_objects"],
-            "application": ",".join(sorted(pool["application_metadata"])),
-            "namespaces": [],
-        }
-        for pool in cluster.command("osd dump")["pools"]
-    }
+    current = {pool["pool_name"]: settings(pool, rules) | {"namespaces": []} for pool in cluster.command("osd dump")["pools"]}
     # An interrupted call may have named the application and not made the pool ready for it.
-    images = [name for name, pool in found.items() if pool["application"] == "rbd"]
-    for name, inside in zip(images, cluster.together([lambda name=name: look_inside(cluster, name) for name in images]), strict=True):
-        found[name] |= {"application": ""} if inside is None else {"namespaces": inside}
-    return found
+    images = [name for name, pool in current.items() if pool["application"] == "rbd"]
+    insides = run_all([lambda name=name: look_inside(cluster, name) for name in images], PARALLEL)
+    for name, inside in zip(images, insides, strict=True):
+        current[name] |= {"application": ""} if inside is None else {"namespaces": inside}
+    return current
+
+
+def settings(pool: dict, rules: dict[int, str]) -> dict:
+    """Return a pool of ``osd dump`` as it is declared, without its namespaces. ``rules``: names by id."""
+    return {
+        "size": pool["size"],
+        "min_size": pool["min_size"],
+        "pg_num": pool["pg_num_target"],
+        "rule": rules[pool["crush_rule"]],
+        "autoscale": pool["pg_autoscale_mode"],
+        "quota_bytes": pool["quota_max_bytes"],
+        "quota_objects": pool["quota_max_objects"],
+        "application": ",".join(sorted(pool["application_metadata"])),
+    }
 
 
 def look_inside(cluster, name: str) -> list[str] | None:
@@ -64,63 +64,11 @@ def contents(cluster, names: set[str]) -> dict[str, str]:
         with cluster.handle.open_ioctx(name) as pool:
             pool.set_namespace(rados.LIBRADOS_ALL_NSPACES)
             # What a pool for images has without an image: rbd_info, rbd_directory, rbd_namespace, rbd_trash and the like.
-            data = (item.key for item in pool.list_objects() if not re.fullmatch(r"rbd_[a-z_]+", item.key))
-            found = next(data, None)
-        if found is not None:
-            result[name] = found
+            data = (entry.key for entry in pool.list_objects() if not re.fullmatch(r"rbd_[a-z_]+", entry.key))
+            item = next(data, None)
+        if item is not None:
+            result[name] = item
     return result
-
-
-def refuse_bad(pools: list[dict]) -> None:
-    """Raise CloudError for what would lose data or cannot be, before anything is changed."""
-    refuse_twice("pool", [pool["name"] for pool in pools])
-    for pool in pools:
-        name = pool["name"]
-        if not NAME.fullmatch(name):
-            raise CloudError(f"pool {name!r}: expected letters, digits, dots, hyphens and underscores", "Correct the pool's name.")
-        if not 1 <= pool["min_size"] <= pool["size"]:
-            raise CloudError(f"pool {name}: min_size {pool['min_size']} is not between 1 and size {pool['size']}", "Correct min_size.")
-        if pool["size"] > 1 and pool["min_size"] * 2 <= pool["size"]:
-            raise CloudError(
-                f"pool {name}: min_size {pool['min_size']} of {pool['size']} acknowledges writes on less than a majority of the replicas",
-                "A failure could then lose acknowledged writes. Use at least half of size, plus one.",
-            )
-        if pool["pg_num"] & (pool["pg_num"] - 1) or pool["pg_num"] < 1:
-            raise CloudError(f"pool {name}: pg_num {pool['pg_num']}, expected a power of two", "Correct pg_num.")
-
-
-def plan(found: dict[str, dict], wanted: list[dict], filled: dict[str, str], superfluous: set[str]) -> list[Change]:
-    """Return the changes. ``filled``: an object of each pool that is not empty. Raises CloudError where data would be lost."""
-    changes = []
-    for pool in wanted:
-        name, after = pool["name"], {key: pool[key] for key in SETTINGS}
-        have = found.get(name)
-        missing = sorted(set(pool.get("namespaces") or []) - set(have["namespaces"] if have else []))
-        if have is None:
-            changes.append(Change(name, f"create pool {name}", {}, after, _create(name, after) + _add_namespaces(name, missing)))
-            continue
-        if after["autoscale"] == "on":
-            after["pg_num"] = have["pg_num"]  # the autoscaler's from then on
-        differing = [key for key in SETTINGS if have[key] != after[key]]
-        if "application" in differing and have["application"]:
-            raise CloudError(
-                f"pool {name} is used by application {have['application']}, expected {after['application']}",
-                "Declare a new pool: what is in this one belongs to its application.",
-            )
-        if differing or missing:
-            steps = [step for key in differing for step in _set(name, key, after[key])] + _add_namespaces(name, missing)
-            text = ", ".join([f"{key} {after[key]}" for key in differing] + [f"namespace {namespace}" for namespace in missing])
-            before = {key: have[key] for key in [*differing, *(["namespaces"] if missing else [])]}
-            target = {key: after[key] for key in differing} | ({"namespaces": sorted({*have["namespaces"], *missing})} if missing else {})
-            changes.append(Change(name, f"set {text} of pool {name}", before, target, steps))
-    for name in sorted(superfluous & set(found)):
-        if filled.get(name):
-            raise CloudError(
-                f"pool {name} shall go and has objects, such as {filled[name]}",
-                "Remove its images or objects first; no data is removed here.",
-            )
-        changes.append(Change(name, f"remove pool {name}", found[name], {}, [lambda cluster, name=name: remove(cluster, name)]))
-    return changes
 
 
 def remove(cluster, name: str) -> None:
@@ -138,9 +86,9 @@ def remove(cluster, name: str) -> None:
 
 
 @contextlib.contextmanager
-def unlocked(cluster, wanted: bool):
+def unlocked(cluster, removes: bool):
     """Open the monitors' lock against removing pools while pools are removed, and bring it back to what it was."""
-    if not wanted:
+    if not removes:
         yield
         return
     who, name = "mon", "mon_allow_pool_delete"
@@ -155,54 +103,9 @@ def unlocked(cluster, wanted: bool):
             cluster.command("config rm", who=who, name=name)
 
 
-def verify(cluster, wanted: list[dict]) -> None:
-    """Raise CloudError when a pool is not as declared: the monitors answer some refusals with a return code of 0."""
-    found = current(cluster)
-    for pool in wanted:
-        have = found.get(pool["name"])
-        if have is None:
-            raise CloudError(f"pool {pool['name']} was sent to Ceph and is not there", "Make it by hand to see why: ceph osd pool create.")
-        # Placement groups of a pool with data are split step by step.
-        keys = [key for key in SETTINGS if key != "pg_num"]
-        differing = [f"{key} is {have[key]}, expected {pool[key]}" for key in keys if have[key] != pool[key]]
-        if differing:
-            raise CloudError(f"pool {pool['name']}: {'; '.join(differing)}", "Set it by hand to see why: ceph osd pool set.")
+def add_namespaces(name: str, namespaces: list[str]) -> list[Step]:
+    """Return the steps that make namespaces in a pool for images: one, or none where there are no namespaces."""
 
-
-def _create(name: str, pool: dict) -> list:
-    steps = [
-        command(
-            "osd pool create",
-            pool=name,
-            pg_num=pool["pg_num"],
-            pgp_num=pool["pg_num"],
-            pool_type="replicated",
-            rule=pool["rule"],
-            autoscale_mode=pool["autoscale"],
-            size=pool["size"],
-            # Names with a leading dot, such as the gateway's .rgw.root, are otherwise not made, with a return code of 0.
-            yes_i_really_mean_it=True,
-        )
-    ]
-    for key in ("min_size", "application", "quota_bytes", "quota_objects"):
-        if pool[key]:
-            steps += _set(name, key, pool[key])
-    return steps
-
-
-def _set(name: str, key: str, value: object) -> list:
-    if key == "application":
-        enable = command("osd pool application enable", pool=name, app=value, yes_i_really_mean_it=True)
-        return [enable, lambda cluster: initialise(cluster, name)] if value == "rbd" else [enable]
-    if key.startswith("quota_"):
-        return [command("osd pool set-quota", pool=name, field=key.replace("quota_", "max_"), val=str(value))]
-    if key == "pg_num":
-        return [command("osd pool set", pool=name, var=var, val=str(value)) for var in ("pg_num", "pgp_num")]
-    var = {"rule": "crush_rule", "autoscale": "pg_autoscale_mode"}.get(key, key)
-    return [command("osd pool set", pool=name, var=var, val=str(value))]
-
-
-def _add_namespaces(name: str, namespaces: list[str]) -> list:
     def add(cluster) -> None:
         with cluster.handle.open_ioctx(name) as pool:
             for namespace in namespaces:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster, CommandError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.health import domains
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 # Ceph's mon_osd_nearfull_ratio: above it the cluster warns.
 NEARFULL = 0.85
@@ -53,8 +53,8 @@ class Facts:
 def gather(cluster: Cluster, osd: int, failure_domain: str) -> Facts:
     """Ask the cluster about an OSD."""
     dump = cluster.command("osd dump")
-    found = next((entry for entry in dump["osds"] if entry["osd"] == osd), None)
-    if found is None:
+    known = next((entry for entry in dump["osds"] if entry["osd"] == osd), None)
+    if known is None:
         return Facts(osd, exists=False)
     tree = cluster.command("osd tree")["nodes"]
     where, hosts = domains(tree, failure_domain), domains(tree, "host")
@@ -64,9 +64,9 @@ def gather(cluster: Cluster, osd: int, failure_domain: str) -> Facts:
     return Facts(
         osd,
         True,
-        "destroyed" in found["state"],
-        bool(found["up"]),
-        bool(found["in"]),
+        "destroyed" in known["state"],
+        bool(known["up"]),
+        bool(known["in"]),
         hosts.get(osd, ""),
         where.get(osd, ""),
         sizes.get(osd, {}).get("kb_used_data", 0),
@@ -134,7 +134,7 @@ def take_out(cluster: Cluster, facts: Facts, check: bool) -> list[str]:
     return [f"move the data of osd.{facts.osd} away"]
 
 
-def refuse(problems: list[str]) -> None:
+def ensure_allowed(problems: list[str]) -> None:
     """Raise CloudError for the problems of a gate."""
     if problems:
         raise CloudError("; ".join(problems), "Nothing was changed. Look at: ceph osd df tree; ceph health detail.")

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.changes import Change, command, refuse_twice
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.changes import Change, command, ensure_once
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 NAME = re.compile(r"(client|mgr|mds)\.[A-Za-z0-9_.-]+")
 SERVICES = ("mon", "osd", "mgr", "mds")
@@ -15,14 +15,14 @@ SERVICES = ("mon", "osd", "mgr", "mds")
 PROTECTED = ("client.admin",)
 
 
-def current(cluster) -> dict[str, dict]:
+def read(cluster) -> dict[str, dict]:
     """Return every user: name -> {key, caps}."""
     return {entry["entity"]: {"key": entry["key"], "caps": entry["caps"]} for entry in cluster.command("auth ls")["auth_dump"]}
 
 
-def refuse_bad(users: list[dict]) -> None:
+def ensure_valid(users: list[dict]) -> None:
     """Raise CloudError for a name or a capability's service that Ceph does not know, before anything is changed."""
-    refuse_twice("user", [user["name"] for user in users])
+    ensure_once("user", [user["name"] for user in users])
     for user in users:
         name = user["name"]
         if not NAME.fullmatch(name) or name in PROTECTED:
@@ -44,16 +44,24 @@ def keyring(users: list[dict]) -> str:
     lines = []
     for user in users:
         lines += [f"[{user['name']}]", f"\tkey = {user['key']}"]
-        lines += [f'\tcaps {service} = "{capability}"' for service, capability in sorted((user.get("caps") or {}).items())]
+        lines += [f"\tcaps {service} = {quoted(capability)}" for service, capability in sorted((user.get("caps") or {}).items())]
     return "\n".join(lines) + "\n"
 
 
-def plan(found: dict[str, dict], wanted: list[dict], superfluous: set[str]) -> list[Change]:
-    """Return the changes. ``wanted``: name, caps, key (or None to leave it to Ceph). Keys are compared and never shown."""
+def quoted(capability: str) -> str:
+    """Return a capability as a keyring file has it: in quotes, with a backslash before those inside."""
+    return '"' + capability.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def plan(current: dict[str, dict], desired: list[dict], superfluous: set[str]) -> list[Change]:
+    """Return the changes. ``desired``: name, caps, key (or None to leave it to Ceph), update_key. Keys are compared and never shown.
+
+    With update_key ``on_create`` the key is that of a new user alone, as a host that keeps it must get another one in the same step.
+    """
     changes = []
-    for user in wanted:
+    for user in desired:
         name, caps, key = user["name"], user["caps"], user.get("key")
-        have = found.get(name)
+        have = current.get(name)
         # Both commands refuse capabilities that the monitors do not understand, where an import takes anything.
         if have is None:
             data = keyring([{"name": name, "key": key}]) if key else ""
@@ -65,7 +73,7 @@ def plan(found: dict[str, dict], wanted: list[dict], superfluous: set[str]) -> l
         if have["caps"] != caps:
             steps.append(command("auth caps", entity=name, caps=flat(caps)))
             text.append("set the capabilities")
-        if key and have["key"] != key:
+        if key and have["key"] != key and user.get("update_key") != "on_create":
             steps.append(command("auth import", keyring([user])))
             text.append("replace the key")
         if steps:
@@ -73,6 +81,6 @@ def plan(found: dict[str, dict], wanted: list[dict], superfluous: set[str]) -> l
             if len(steps) == 2 or "key" in text[0]:
                 before, after = before | {"key": "the old one"}, after | {"key": "the new one"}
             changes.append(Change(name, f"{' and '.join(text)} of user {name}", before, after, steps))
-    for name in sorted(superfluous & set(found)):
-        changes.append(Change(name, f"remove user {name}", {"caps": found[name]["caps"]}, {}, [command("auth rm", entity=name)]))
+    for name in sorted(superfluous & set(current)):
+        changes.append(Change(name, f"remove user {name}", {"caps": current[name]["caps"]}, {}, [command("auth rm", entity=name)]))
     return changes

@@ -18,6 +18,6 @@ def targets(nodes: list[dict]) -> dict[int, tuple[float, float]]:
     }
 
 
-def plan(found: dict[int, tuple[float, float]], step: float) -> dict[int, float]:
+def plan(current: dict[int, tuple[float, float]], step: float) -> dict[int, float]:
     """Return the next weight of every OSD that has less than its size's: at most ``step`` TiB more."""
-    return {osd: round(min(target, weight + step), 4) for osd, (weight, target) in found.items() if target - weight > TOLERANCE}
+    return {osd: round(min(target, weight + step), 4) for osd, (weight, target) in current.items() if target - weight > TOLERANCE}

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network import declaration
 
-# Addresses of the world, in kbit/s as in cloud_public_addresses.
+# Public addresses, in kbit/s as in cloud_public_addresses.
 PUBLIC = {
     "addresses": {"type": "list", "elements": "str", "required": True},
     "rate_in": {"type": "int", "default": 0},
@@ -56,14 +56,14 @@ def secret(tenant: str, container: str, name: str) -> str:
     return f"container_{tenant}_{container}_{name}".replace("-", "_")
 
 
-def with_ports(tenants: Iterable[Mapping[str, Any]]) -> list[dict]:
-    """Return the tenants with a port for each container in its network. The port names no host."""
+def with_ports(tenants: Iterable[Mapping[str, Any]], **marks: str) -> list[dict]:
+    """Return the tenants with a port for each container in its network. The port names no host; it has ``marks`` besides."""
     result = []
     for tenant in tenants:
         networks = []
         for network in tenant.get("networks", []):
             ports = [
-                {name: one[name] for name in ("name", "addresses", "mac", "groups", "bandwidth") if one.get(name)}
+                {name: one[name] for name in ("name", "addresses", "mac", "groups", "bandwidth") if one.get(name)} | marks
                 for one in tenant.get("containers", [])
                 if one["network"] == network["name"]
             ]
@@ -73,11 +73,20 @@ def with_ports(tenants: Iterable[Mapping[str, Any]]) -> list[dict]:
     return result
 
 
+def public_name(tenant: str, container: str) -> str:
+    """Return the name of a container's public addresses, which no other container has.
+
+    Of two names without a hyphen one is enough between them, and hosts know such containers by it. Names with hyphens could be divided in
+    several places, and have a dot between them, which neither has.
+    """
+    return f"{tenant}.{container}" if "-" in tenant + container else f"{tenant}-{container}"
+
+
 def public_addresses(tenants: Iterable[Mapping[str, Any]]) -> list[dict]:
     """Return the public addresses of containers as module public_address takes them. They are connected where the container is."""
     return [
         {
-            "name": f"{tenant['name']}-{one['name']}",
+            "name": public_name(tenant["name"], one["name"]),
             "netns": declaration.port_id(tenant["name"], one["network"], one["name"]),
             **one["public"],
         }
@@ -89,20 +98,20 @@ def public_addresses(tenants: Iterable[Mapping[str, Any]]) -> list[dict]:
 
 def specs(tenants: Iterable[Mapping[str, Any]], limits: declaration.Limits) -> list[dict]:
     """Return every declared container as the module stateful_container takes it, without host, archive and values of secrets."""
-    found = []
+    desired = []
     for tenant in tenants:
         routed = {network for router in tenant.get("routers", []) for network in router["networks"]}
         for one in tenant.get("containers", []):
             network = next(network for network in tenant["networks"] if network["name"] == one["network"])
             subnets = [ipaddress.ip_network(text) for text in network["subnets"]]
-            # Its default route is the way to the world; with a second one, answers would leave by the wrong side.
+            # Its default route is the way out; with a second one, answers would leave by the wrong side.
             public = (one.get("public") or {}).get("addresses", [])
-            homes = [(text, next(subnet for subnet in subnets if ipaddress.ip_address(text) in subnet)) for text in one["addresses"]]
-            gateways = [str(declaration.gateway(subnet)) for _text, subnet in homes] if network["name"] in routed and not public else []
+            located = [(text, next(subnet for subnet in subnets if ipaddress.ip_address(text) in subnet)) for text in one["addresses"]]
+            gateways = [str(declaration.gateway(subnet)) for _text, subnet in located] if network["name"] in routed and not public else []
             port = {
                 "name": declaration.port_id(tenant["name"], network["name"], one["name"]),
                 "mac": declaration.port_mac(tenant["name"], network["name"], one),
-                "addresses": [f"{ipaddress.ip_address(text)}/{subnet.prefixlen}" for text, subnet in homes],
+                "addresses": [f"{ipaddress.ip_address(text)}/{subnet.prefixlen}" for text, subnet in located],
                 "gateways": gateways,
                 "mtu": declaration.network_mtu(network, limits),
                 **declaration.bandwidth(network, one),
@@ -112,5 +121,5 @@ def specs(tenants: Iterable[Mapping[str, Any]], limits: declaration.Limits) -> l
                 for name, value in one.items()
                 if name not in ("network", "addresses", "mac", "groups", "bandwidth", "node", "secrets", "public")
             }
-            found.append({**taken, "tenant": tenant["name"], "port": port, "public": public})
-    return found
+            desired.append({**taken, "tenant": tenant["name"], "port": port, "public": public})
+    return desired

@@ -1,11 +1,13 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Stateful containers of this host: each with its home on a disk of its own, brought up side by side, others untouched."""
+"""Stateful containers of this host: each with its root on a disk of its own, brought up side by side, others untouched."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -13,20 +15,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import run
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.container import spec as specs
-from ansible_collections.honeycomb.cloud.plugins.module_utils.disk import host as disks
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk import units as disk_units
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.plug import Host as Switch
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.port import Port
-from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import run
 
-DISK_UNIT, CONTAINER_UNIT = "honeycomb-disk@{}.service", "honeycomb-container@{}.service"
+UNIT = "honeycomb-container@{}.service"
 UNITS = Path("/etc/systemd/system")
 SCOPE = "containers"  # of the ports that we plug
 
 
 def podman(key: str, *arguments: str, purpose: str, timeout: float = 300) -> str:
-    """Run podman on one home. Raises CloudError."""
+    """Run podman on one container root. Raises CloudError."""
     return run([*specs.podman(key), *arguments], purpose, timeout=timeout)
 
 
@@ -37,11 +39,11 @@ def units(*keys: str) -> dict[str, dict[str, str]]:
         return {}
     shown = "Id,ActiveState,SubState,UnitFileState,Result,MainPID,ExecMainStartTimestampMonotonic"
     text = run(["systemctl", "show", "--property", shown, *names], "ask systemd about units")
-    found = {}
+    states = {}
     for block in text.strip().split("\n\n"):
         values = dict(line.partition("=")[::2] for line in block.splitlines())
-        found[values["Id"]] = values
-    return found
+        states[values["Id"]] = values
+    return states
 
 
 def switch_port(spec: dict[str, Any]) -> Port:
@@ -62,9 +64,9 @@ def switch_port(spec: dict[str, Any]) -> Port:
     )
 
 
-def plug(wanted: list[dict[str, Any]], userspace: bool, timeout: float, check: bool) -> list[str]:
-    """Plug the ports of all containers and wait until OVN has given them to this host; return what was done."""
-    ports = [switch_port(spec) for spec in wanted]
+def plug(desired: list[dict[str, Any]], userspace: bool, timeout: float, check: bool) -> list[str]:
+    """Plug the ports of all containers and wait until OVN has assigned them to this host; return what was done."""
+    ports = [switch_port(spec) for spec in desired]
     return Switch(userspace, timeout).converge(ports, SCOPE, False, check) if ports else []
 
 
@@ -73,43 +75,43 @@ def unplug(spec: dict[str, Any], userspace: bool, timeout: float) -> None:
     Switch(userspace, timeout).unplug([switch_port(spec)])
 
 
-def create_home(spec: dict[str, Any], archive: str, enforced: bool) -> list[str]:
-    """Fill a new home, or bring an old one to its specification; return what was done. What is done is on the disk before this returns."""
-    key, place = spec["key"], Path(specs.home(spec["key"]))
+def create_root(spec: dict[str, Any], archive: str, enforced: bool) -> list[str]:
+    """Fill a new container root, or bring an old one to its specification; return what was done, which is on the disk then."""
+    key, place = spec["key"], Path(specs.root(spec["key"]))
     done = []
     for name in ("graph", "volumes", "networks", "secrets"):
         (place / name).mkdir(mode=0o755 if name == "secrets" else 0o700, exist_ok=True)
     done += write_secrets(spec)
-    have = read_home(key)
+    have = read_root(key)
     if have and specs.identity(have) == specs.identity(spec) and container_id(key):
         if specs.stored(have) != specs.stored(spec):
-            write_home(spec)
+            write_root(spec)
             done.append(f"describe {key} anew")
     else:
         Path(specs.runtime(key)).mkdir(parents=True, exist_ok=True, mode=0o700)
         if not podman_has_image(key, spec["image"]):
             if not archive:
                 raise CloudError(
-                    f"container {key}: its home has no image {spec['image']} and none was given", "Name an archive: images[].archive."
+                    f"container {key}: its root has no image {spec['image']} and none was given", "Name an archive: images[].archive."
                 )
             podman(key, "load", "--quiet", "--input", archive, purpose=f"load the image of container {key}")
         if have and container_id(key):
-            run(["systemctl", "stop", CONTAINER_UNIT.format(key)], f"stop container {key}")
+            run(["systemctl", "stop", UNIT.format(key)], f"stop container {key}")
             podman(key, "rm", "--force", key, purpose=f"remove the old container {key}")
             done.append(f"replace container {key}")
         else:
             done.append(f"create container {key}")
         podman(key, *specs.create(spec, enforced), purpose=f"create container {key}")
-        write_home(spec)
+        write_root(spec)
     if done:
         # podman does not sync what it writes: after a power loss its database would not know a container that was reported as created.
-        run(["sync", "--file-system", str(place)], f"write the home of {key} to its disk")
+        run(["sync", "--file-system", str(place)], f"write the root of {key} to its disk")
     return done
 
 
 def write_secrets(spec: dict[str, Any]) -> list[str]:
     """Write the secrets as files that only the container's user can read. Secrets that were not given stay."""
-    folder = Path(specs.home(spec["key"]), "secrets")
+    folder = Path(specs.root(spec["key"]), "secrets")
     user, _, group = (spec["user"] or "0:0").partition(":")
     done = []
     for name, value in sorted((spec.get("secrets") or {}).items()):
@@ -126,43 +128,43 @@ def write_secrets(spec: dict[str, Any]) -> list[str]:
     return done
 
 
-def read_home(key: str) -> dict[str, Any]:
-    """Return the specification in a home that is mounted here; empty when there is none."""
+def read_root(key: str) -> dict[str, Any]:
+    """Return the specification in a container root that is mounted here; empty when there is none."""
     try:
-        return json.loads(Path(specs.home(key), "home.json").read_text())
+        return json.loads(Path(specs.root(key), "home.json").read_text())
     except FileNotFoundError:
         return {}
 
 
-def write_home(spec: dict[str, Any]) -> None:
-    """Write the specification into the home."""
-    path = Path(specs.home(spec["key"]), "home.json")
+def write_root(spec: dict[str, Any]) -> None:
+    """Write the specification into the container root."""
+    path = Path(specs.root(spec["key"]), "home.json")
     partial = path.with_suffix(".new")
     partial.write_text(json.dumps(specs.stored(spec), sort_keys=True, indent=1) + "\n")
     partial.rename(path)
 
 
 def podman_has_image(key: str, image: str) -> bool:
-    """Say whether the home has the image."""
+    """Say whether the container root has the image."""
     done = subprocess.run([*specs.podman(key), "image", "exists", image], capture_output=True, check=False, timeout=60)
     return done.returncode == 0
 
 
 def container_id(key: str) -> str:
-    """Return the id of the container in a home, empty when there is none. Read from podman's own record, which is quicker than podman."""
+    """Return the id of the container in a container root, empty when there is none. Podman's own record is quicker than podman."""
     try:
-        found = json.loads(Path(specs.home(key), "graph/overlay-containers/containers.json").read_text())
+        current = json.loads(Path(specs.root(key), "graph/overlay-containers/containers.json").read_text())
     except (FileNotFoundError, ValueError):
         return ""
-    return next((one["id"] for one in found if key in one.get("names", [])), "")
+    return next((one["id"] for one in current if key in one.get("names", [])), "")
 
 
 def _links(key: str) -> dict[Path, str]:
     """Return link -> file: the boot wants the disk, and the disk, whenever it was started, starts the container."""
-    disk = DISK_UNIT.format(key)
+    disk_unit = disk_units.UNIT.format(key)
     return {
-        UNITS / "multi-user.target.wants" / disk: f"{UNITS}/{DISK_UNIT.format('')}",
-        UNITS / f"{disk}.d" / "container.conf": "/etc/honeycomb/disk-of-container.conf",
+        UNITS / "multi-user.target.wants" / disk_unit: f"{UNITS}/{disk_units.UNIT.format('')}",
+        UNITS / f"{disk_unit}.d" / "container.conf": "/etc/honeycomb/disk-of-container.conf",
     }
 
 
@@ -179,32 +181,38 @@ def disable(key: str) -> None:
     """Let a container not come back at boot. Call ``reload_units`` when its disk is stopped."""
     for link in _links(key):
         link.unlink(missing_ok=True)
-    settings = UNITS / f"{DISK_UNIT.format(key)}.d"
+    settings = UNITS / f"{disk_units.UNIT.format(key)}.d"
     if settings.exists():
         settings.rmdir()
+
+
+def forget(key: str) -> None:
+    """Remove what is left on this host of a container whose disk was detached: its folder of this boot, its empty mount point, failures."""
+    shutil.rmtree(specs.runtime(key), ignore_errors=True)
+    with contextlib.suppress(OSError):  # what is in there was written while the disk was away, and is not ours to remove
+        Path(specs.root(key)).rmdir()
+    for name, state in units(UNIT.format(key), disk_units.UNIT.format(key)).items():
+        if state["ActiveState"] == "failed":
+            run(["systemctl", "reset-failed", name], f"forget the failures of {key}")
+
+
+def ensure_size_seen(spec: dict[str, Any]) -> None:
+    """Raise CloudError unless a container that runs sees its file system as large as the host does. Its secrets are on it, in every one."""
+    key = spec["key"]
+    process = podman(key, "inspect", "--format", "{{.State.Pid}}", key, purpose=f"find the process of container {key}").strip()
+    if process == "0":
+        return
+    here, seen = os.statvfs(specs.root(key)), os.statvfs(f"/proc/{process}/root/run/secrets")
+    if (seen.f_blocks, seen.f_frsize) != (here.f_blocks, here.f_frsize):
+        raise CloudError(
+            f"container {key} sees a file system of {seen.f_blocks * seen.f_frsize} bytes, expected {here.f_blocks * here.f_frsize}",
+            "Was something else mounted over /run/secrets in it?",
+        )
 
 
 def reload_units() -> None:
     """Let systemd read links and unit files again."""
     run(["systemctl", "daemon-reload"], "let systemd read its units again")
-
-
-def start_disk(record: disks.Record) -> None:
-    """Attach a disk by its unit. Raises CloudError with what the unit said."""
-    start(DISK_UNIT.format(record.key), f"attach disk {record.key}")
-    if not disks.mounted(record.mountpoint):
-        raise CloudError(
-            f"disk {record.key}: its unit started, but nothing is mounted at {record.mountpoint}", "Look at the unit's journal."
-        )
-
-
-def start(unit: str, purpose: str) -> None:
-    """Start a unit. Raises CloudError with the last lines of its journal."""
-    try:
-        run(["systemctl", "start", unit], purpose, timeout=120)
-    except CloudError as error:
-        said = run(["journalctl", "--unit", unit, "--lines", "12", "--output", "cat", "--no-pager"], "read the journal")
-        raise CloudError(f"Could not {purpose}. {unit} said: {said.strip()}", error.hint) from error
 
 
 def await_ready(spec: dict[str, Any], timeout: float) -> float:
@@ -216,7 +224,7 @@ def await_ready(spec: dict[str, Any], timeout: float) -> float:
     with ThreadPoolExecutor(1) as pool:  # a thread of its own, because it enters another namespace
         if not pool.submit(_answers, f"/run/netns/{spec['netns']}", address, spec["ready_port"], timeout).result():
             said = run(
-                ["journalctl", "--unit", CONTAINER_UNIT.format(spec["key"]), "--lines", "12", "--output", "cat", "--no-pager"],
+                ["journalctl", "--unit", UNIT.format(spec["key"]), "--lines", "12", "--output", "cat", "--no-pager"],
                 "read the journal",
             )
             raise CloudError(

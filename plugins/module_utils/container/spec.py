@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A stateful container as data: what its specification says, where its home is, and how podman is called for it. Pure."""
+"""A stateful container as data: what its specification says, where its root is, and how podman is called for it. Pure."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import hashlib
 import json
 from typing import Any
 
-HOMES = "/var/lib/honeycomb/homes"
+# The path is older than its name here; podman keeps absolute paths, so it stays.
+ROOTS = "/var/lib/honeycomb/homes"
 RUNTIME = "/run/honeycomb/containers"
 
 # What podman is told about a container. A change of one of these makes it anew from its image, with the same volumes.
 IDENTITY = ("image", "command", "env", "volumes", "user", "read_only", "capabilities", "memory_mb", "cpus", "netns", "hostname", "limits")
 
 
-def home(key: str) -> str:
-    """Return the mount point of a container's disk: the same on every host, because podman keeps absolute paths."""
-    return f"{HOMES}/{key}"
+def root(key: str) -> str:
+    """Return a container's root, the mount point of its disk: the same on every host, because podman keeps absolute paths."""
+    return f"{ROOTS}/{key}"
 
 
 def runtime(key: str) -> str:
@@ -26,8 +27,8 @@ def runtime(key: str) -> str:
 
 
 def podman(key: str) -> list[str]:
-    """Return the command that works on the home of one container and on nothing else."""
-    place, run = home(key), runtime(key)
+    """Return the command that works on the root of one container and on nothing else."""
+    place, run = root(key), runtime(key)
     return [
         *("podman", "--root", f"{place}/graph", "--runroot", f"{run}/runroot", "--tmpdir", f"{run}/libpod"),
         *("--volumepath", f"{place}/volumes", "--network-config-dir", f"{place}/networks"),
@@ -53,7 +54,7 @@ def create(spec: dict[str, Any], enforced: bool) -> list[str]:
     command += ["--user", spec["user"]] if spec["user"] else []
     command += [f"--env={name}={value}" for name, value in sorted(spec["env"].items())]
     command += [f"--volume={name}:{path}" for name, path in sorted(spec["volumes"].items())]
-    command += [f"--volume={home(key)}/secrets:/run/secrets:ro", f"--label=honeycomb={identity(spec)}"]
+    command += [f"--volume={root(key)}/secrets:/run/secrets:ro", f"--label=honeycomb={identity(spec)}"]
     return [*command, spec["image"], *spec["command"]]
 
 

@@ -21,10 +21,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster, CommandError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import attached, refuse_attach
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import run
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk import filesystem
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import attached, ensure_owner
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.store import Store
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import run
 
 RECORDS = Path("/etc/honeycomb/disks")
 RUNTIME = Path("/run/honeycomb/disks")
@@ -112,7 +113,7 @@ def mounted(path: str) -> str:
 
 
 def attach(record: Record) -> None:
-    """Map and mount the disk. Raises CloudError; NotOurs before anything is touched."""
+    """Map and mount the disk. Raises CloudError; NotOwner before anything is touched."""
     with Cluster(name=f"client.{record.user}", timeout=20) as cluster:
         store = Store(cluster, record.pool)
         disk = store.disk(record.tenant, record.name)
@@ -120,7 +121,7 @@ def attach(record: Record) -> None:
             raise CloudError(
                 f"disk {record.key} does not exist in pool {record.pool}", "Was it removed? Run the playbook that declares it."
             )
-        refuse_attach(record.key, disk.owner, record.user, record.generation)
+        ensure_owner(record.key, disk.owner, record.user, record.generation)
         if mounted(record.mountpoint):
             return
         with _tenant_key(cluster, record) as key:
@@ -134,8 +135,9 @@ def attach(record: Record) -> None:
             Path(record.mountpoint).mkdir(parents=True, exist_ok=True)
             options = ",".join([*OPTIONS[record.filesystem], *record.options])
             run(["mount", "-t", record.filesystem, "-o", options, device, record.mountpoint], f"mount disk {record.key}")
+        _fill(record, device)
         if disk.owner != attached(disk.owner):
-            store.give(disk, attached(disk.owner))
+            store.set_owner(disk, attached(disk.owner))
 
 
 @contextlib.contextmanager
@@ -148,7 +150,7 @@ def _tenant_key(cluster: Cluster, record: Record) -> Iterator[Path]:
             raise
         raise CloudError(
             f"disk {record.key}: Ceph has no user {record.tenant_user}",
-            f"Declare the tenant {record.tenant}, then run playbooks/storage.yml.",
+            f"Declare the tenant {record.tenant}, then run playbooks/layers/storage.yml.",
         ) from error
     RUNTIME.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = RUNTIME / f"{record.key}.key"
@@ -189,18 +191,18 @@ def _map(record: Record, key: Path) -> str:
 
 def _format_once(record: Record, device: str) -> None:
     """Make a file system on a disk that has nothing on it. What is there is never written over."""
-    found = subprocess.run(
+    probed = subprocess.run(
         ["blkid", "--probe", "--output", "value", "--match-tag", "TYPE", device], capture_output=True, text=True, check=False
     )
-    if found.returncode == 0:
-        kind = found.stdout.strip()
+    if probed.returncode == 0:
+        kind = probed.stdout.strip()
         if kind != record.filesystem:
             raise CloudError(
                 f"disk {record.key} has {kind or 'something that is no file system'}, expected {record.filesystem}", "Nothing was changed."
             )
         return
-    if found.returncode != 2:  # blkid(8): 2 is nothing found
-        raise CloudError(f"disk {record.key} cannot be probed: {found.stderr.strip()}", "Nothing was changed.")
+    if probed.returncode != 2:  # blkid(8): 2 is nothing found
+        raise CloudError(f"disk {record.key} cannot be probed: {probed.stderr.strip()}", "Nothing was changed.")
     with Path(device).open("rb") as content:
         if content.read(1 << 20).strip(b"\0"):
             raise CloudError(
@@ -209,15 +211,26 @@ def _format_once(record: Record, device: str) -> None:
     run([f"mkfs.{record.filesystem}", *QUIET[record.filesystem], device], f"make a file system on disk {record.key}")
 
 
+def _fill(record: Record, device: str) -> None:
+    """Let the file system take the whole disk: the image may have grown while it was elsewhere, or its growth was interrupted.
+
+    A disk that cannot be grown is better than none: what is wrong is said, and the playbook that declares the size refuses.
+    """
+    try:
+        filesystem.grow(record.mountpoint, record.filesystem, device)
+    except CloudError as error:
+        print(f"{error.message}\n{error.hint}", file=sys.stderr)
+
+
 def detach(record: Record) -> None:
     """Unmount and unmap the disk, with all that was written safe in the cluster. Raises CloudError when it is in use."""
     device = mounted(record.mountpoint)
     if device:
         run(["umount", record.mountpoint], f"unmount disk {record.key}", "What uses it: fuser -vm " + record.mountpoint, timeout=120)
     if record.method == "kernel":
-        for found in json.loads(run(["rbd", "device", "list", "--format", "json"], "list mapped disks")):
-            if (found["pool"], found["namespace"], found["name"]) == (record.pool, record.tenant, record.name):
-                run(["rbd", "device", "unmap", found["device"]], f"unmap disk {record.key}", timeout=120)
+        for mapped in json.loads(run(["rbd", "device", "list", "--format", "json"], "list mapped disks")):
+            if (mapped["pool"], mapped["namespace"], mapped["name"]) == (record.pool, record.tenant, record.name):
+                run(["rbd", "device", "unmap", mapped["device"]], f"unmap disk {record.key}", timeout=120)
     else:
         _stop_daemon(record)
 

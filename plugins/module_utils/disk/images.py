@@ -1,16 +1,16 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Making and changing images of cloud disks: size, snapshots. A plan first, then librbd."""
+"""Reads and changes images of cloud disks through librbd."""
 
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import Owner
-from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.store import Disk, Store
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import Disk, Owner
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.plan import Step
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.store import Store
 
 try:
     import rados
@@ -18,50 +18,14 @@ try:
 except ImportError:
     rados = rbd = None
 
-GIB = 1 << 30
 
-
-@dataclass(frozen=True)
-class Step:
-    """One thing to do to an image: create, grow, remove (with a size in bytes), snapshot, remove snapshot (with a name)."""
-
-    verb: str
-    value: Any
-
-    def text(self, key: str) -> str:
-        """Return it in words."""
-        shown = f"{self.value / GIB:g} GiB" if self.verb in ("create", "grow", "remove") else self.value
-        return f"{self.verb} disk {key}: {shown}"
-
-
-def plan(key: str, size: int | None, snapshots: set[str], wanted_size: int, wanted_snapshots: list[str] | None) -> list[Step]:
-    """Return the steps. ``size`` in bytes, None when there is no image; ``wanted_snapshots`` None leaves them alone. Refuses to shrink."""
-    steps = []
-    if size is None:
-        steps.append(Step("create", wanted_size))
-    elif wanted_size < size:
-        raise CloudError(
-            f"disk {key} has {size / GIB:g} GiB, expected no more than the declared {wanted_size / GIB:g} GiB",
-            "A disk is never made smaller: what is behind the new end would be lost. Declare its size, or a new disk.",
-        )
-    elif wanted_size > size:
-        steps.append(Step("grow", wanted_size))
-    if wanted_snapshots is not None:
-        steps += [Step("snapshot", name) for name in wanted_snapshots if name not in snapshots]
-        steps += [Step("remove snapshot", name) for name in sorted(snapshots - set(wanted_snapshots))]
-    return steps
-
-
-def removal(key: str, size: int | None, snapshots: set[str], wanted_snapshots: list[str] | None) -> list[Step]:
-    """Return the steps that remove an image. Raises CloudError when it has snapshots, unless it is said that there shall be none."""
-    if size is None:
-        return []
-    if snapshots and wanted_snapshots != []:
-        raise CloudError(
-            f"disk {key} has the snapshots {', '.join(sorted(snapshots))}, which would be lost with it",
-            "Say so: snapshots: []. Nothing was removed.",
-        )
-    return [*(Step("remove snapshot", name) for name in sorted(snapshots)), Step("remove", size)]
+@contextlib.contextmanager
+def said_in_words(what: str) -> Iterator[None]:
+    """Turn an error of the libraries into a CloudError."""
+    try:
+        yield
+    except (rbd.Error, rados.Error) as error:
+        raise CloudError(f"{what}: {error}", "Look at: ceph health detail.") from error
 
 
 def read(store: Store, tenant: str, name: str) -> tuple[int | None, set[str]]:
@@ -94,6 +58,8 @@ def create(store: Store, tenant: str, name: str, size: int) -> Disk:
 def apply(store: Store, tenant: str, name: str, steps: list[Step]) -> None:
     """Carry out a plan. Growing tells the host that has the image open by itself."""
     for step in steps:
+        if step.verb == "fill":  # the image has its size
+            continue
         if step.verb == "create":
             create(store, tenant, name, step.value)
             continue
@@ -109,6 +75,12 @@ def apply(store: Store, tenant: str, name: str, steps: list[Step]) -> None:
                     image.create_snap(step.value)
                 else:
                     image.remove_snap(step.value)
+        except rbd.ReadOnlyImage as error:
+            # drivers/block/rbd.c answers a request for the lock of an image that is mapped with --exclusive with EROFS.
+            raise CloudError(
+                f"{step.text(f'{tenant}.{name}')}: the kernel that has it mapped gives its lock to nobody",
+                "Stop what uses it (systemctl stop honeycomb-container@NAME on its host), then run again: it grows and starts.",
+            ) from error
         except (rbd.Error, rados.Error) as error:
             raise CloudError(f"{step.text(f'{tenant}.{name}')}: {error}", "") from error
         finally:

@@ -1,13 +1,14 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Who owns a cloud disk. Written in the image's metadata, so that it needs no host that could be dead. Pure."""
+"""A cloud disk and who owns it. The owner is written in the image's metadata, so that it needs no host that could be dead. Pure."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 # Keys in the metadata of an image: `rbd image-meta list POOL/TENANT/NAME` shows them.
 OWNER = "honeycomb.owner"
@@ -34,13 +35,29 @@ class Owner:
         return json.dumps(asdict(self), sort_keys=True)
 
 
+@dataclass
+class Disk:
+    """An image. ``container`` is the stateful container whose root it is; empty for a plain disk."""
+
+    tenant: str
+    name: str
+    id: str
+    owner: Owner
+    container: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The name by which hosts know it: units, mount points, network namespaces."""
+        return f"{self.tenant}.{self.name}"
+
+
 def parse(text: str, subject: str) -> Owner:
     """Return the owner that a metadata's value describes; nobody when it is empty. Raises CloudError."""
     if not text:
         return Owner()
     try:
-        found = json.loads(text)
-        return Owner(str(found["host"]), int(found["generation"]), str(found["phase"]), str(found["source"]))
+        values = json.loads(text)
+        return Owner(str(values["host"]), int(values["generation"]), str(values["phase"]), str(values["source"]))
     except (ValueError, KeyError, TypeError) as error:
         raise CloudError(
             f"{subject}: {OWNER} is {text!r}, expected host, generation, phase and source", "Who changed the image's metadata?"
@@ -48,7 +65,7 @@ def parse(text: str, subject: str) -> Owner:
 
 
 def claim(owner: Owner, host: str, taken_from: str = "") -> Owner:
-    """Return the owner after ``host`` was given the disk. A host that has it already keeps its generation."""
+    """Return the owner after ``host`` was assigned the disk. A host that has it already keeps its generation."""
     if owner.host == host and owner.phase != FREE:
         return owner
     return Owner(host, owner.generation + 1, CLAIMED, taken_from or owner.host)
@@ -64,20 +81,20 @@ def released(owner: Owner) -> Owner:
     return replace(owner, host="", phase=FREE, source=owner.host or owner.source)
 
 
-class NotOurs(CloudError):
+class NotOwner(CloudError):
     """The disk is another host's, or this host is fenced. Asking again does not help."""
 
 
-def refuse_attach(subject: str, owner: Owner, host: str, generation: int = 0) -> None:
-    """Raise NotOurs unless ``host`` owns the disk, and in this generation when one is given."""
+def ensure_owner(subject: str, owner: Owner, host: str, generation: int = 0) -> None:
+    """Raise NotOwner unless ``host`` owns the disk, and in this generation when one is given."""
     if owner.host != host or owner.phase == FREE:
         holder = f"{owner.host} (generation {owner.generation})" if owner.host else "nobody"
-        raise NotOurs(
+        raise NotOwner(
             f"disk {subject} is owned by {holder}, expected {host}",
-            "Move it: playbooks/container_move.yml. If its host is lost: playbooks/node_failure.yml. Two writers would destroy it.",
+            "Move it by playbooks/day2/container/move.yml. If its host is lost: playbooks/day2/node/failure.yml. Two writers destroy it.",
         )
     if generation and owner.generation != generation:
-        raise NotOurs(
+        raise NotOwner(
             f"disk {subject} is in generation {owner.generation}, this host knows {generation}",
-            "The disk was elsewhere since this host had it. playbooks/node_return.yml cleans up what is left of it here.",
+            "The disk was elsewhere since this host had it. playbooks/day2/node/rejoin.yml cleans up what is left of it here.",
         )

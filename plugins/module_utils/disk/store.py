@@ -6,13 +6,11 @@ from __future__ import annotations
 
 import errno
 import json
-from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
-from ansible_collections.honeycomb.cloud.plugins.module_utils.disk import owner as owners
-from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import CONTAINER, OWNER, Owner
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import CONTAINER, OWNER, Disk, NotOwner, Owner, parse
 
 try:
     import rados
@@ -22,22 +20,6 @@ except ImportError:  # Cluster says it in words
 
 # cls_rbd keeps an image's metadata in the omap of its header, under this prefix and as it is.
 PREFIX = "metadata_"
-
-
-@dataclass
-class Disk:
-    """An image. ``container`` is the stateful container whose home it is; empty for a plain disk."""
-
-    tenant: str
-    name: str
-    id: str
-    owner: Owner
-    container: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def key(self) -> str:
-        """The name by which hosts know it: units, mount points, network namespaces."""
-        return f"{self.tenant}.{self.name}"
 
 
 class Store:
@@ -59,14 +41,14 @@ class Store:
 
     def disks(self) -> list[Disk]:
         """Return every image of every tenant, sorted."""
-        found = []
+        current = []
         for tenant in sorted(rbd.RBD().namespace_list(self.handle)):
             handle = self.within(tenant)
             images = sorted((image["name"], image["id"]) for image in rbd.RBD().list2(handle))
             for (name, identity), values in zip(images, self._metadata(handle, [identity for _name, identity in images]), strict=True):
-                found.append(self._disk(tenant, name, identity, values))
+                current.append(self._disk(tenant, name, identity, values))
             handle.close()
-        return found
+        return current
 
     def disk(self, tenant: str, name: str) -> Disk | None:
         """Return one image, None when it does not exist. Raises CloudError when this client may not read it."""
@@ -79,9 +61,9 @@ class Store:
             return None
         except (rbd.Error, rados.Error) as error:
             if getattr(error, "errno", 0) == errno.ESHUTDOWN:  # EBLOCKLISTED
-                raise owners.NotOurs(
+                raise NotOwner(
                     f"disk {tenant}.{name}: {self.cluster.name} is on Ceph's blocklist, this host was fenced",
-                    "playbooks/node_return.yml takes it off, when the host was rebooted since.",
+                    "playbooks/day2/node/rejoin.yml takes it off, when the host was rebooted since.",
                 ) from error
             raise CloudError(
                 f"disk {tenant}.{name} cannot be read by {self.cluster.name}: {error}", "Look at: ceph health detail."
@@ -93,7 +75,7 @@ class Store:
     def _disk(tenant: str, name: str, identity: str, values: dict[str, bytes]) -> Disk:
         text = values.get(PREFIX + OWNER, b"").decode()
         container = values.get(PREFIX + CONTAINER, b"").decode()
-        return Disk(tenant, name, identity, owners.parse(text, f"{tenant}.{name}"), json.loads(container) if container else {})
+        return Disk(tenant, name, identity, parse(text, f"{tenant}.{name}"), json.loads(container) if container else {})
 
     @staticmethod
     def _metadata(handle: Any, identities: list[str]) -> list[dict[str, bytes]]:
@@ -106,7 +88,7 @@ class Store:
                 result.append(dict(values))
         return result
 
-    def give(self, disk: Disk, after: Owner) -> None:
+    def set_owner(self, disk: Disk, after: Owner) -> None:
         """Write the new owner, if the owner is still the one that ``disk`` was read with. Raises CloudError when somebody was faster."""
         before = disk.owner.text() if disk.owner != Owner() else ""
         if after == disk.owner:
@@ -120,7 +102,7 @@ class Store:
         except rados.Error as error:
             now = self.disk(disk.tenant, disk.name)
             raise CloudError(
-                f"disk {disk.key}: expected {disk.owner} and found {now.owner if now else 'no image'}; it was not given to {after.host}",
+                f"disk {disk.key}: expected {disk.owner} and found {now.owner if now else 'no image'}; it did not go to {after.host}",
                 "Another run changed its owner at the same time: run again.",
             ) from error
         finally:
@@ -128,7 +110,7 @@ class Store:
         disk.owner = after
 
     def describe(self, disk: Disk, container: dict[str, Any]) -> None:
-        """Write which container's home the disk is."""
+        """Write which container's root the disk is."""
         handle = self.within(disk.tenant)
         try:
             with rbd.Image(handle, disk.name) as image:

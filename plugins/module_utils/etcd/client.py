@@ -11,7 +11,7 @@ import ssl
 import time
 from dataclasses import dataclass
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 # Answers of an election that passes by (api/v3rpc/rpctypes). What was asked may have been done, so every call here may be repeated.
 ELECTION = ("leader changed", "no leader")
@@ -44,7 +44,8 @@ class Identity:
                 context.load_cert_chain(self.certificate, self.key)
         except (OSError, ssl.SSLError) as error:
             raise CloudError(
-                f"etcd's certificates cannot be read ({self.ca}, {self.certificate}): {error}", "Run the layer pki: playbooks/pki.yml"
+                f"etcd's certificates cannot be read ({self.ca}, {self.certificate}): {error}",
+                "Run the layer pki: playbooks/layers/pki.yml",
             ) from error
         return context
 
@@ -137,9 +138,12 @@ class Member:
         """Give unused space back to the file system; the member answers nobody meanwhile."""
         self.call("/v3/maintenance/defragment", {})
 
-    def members(self) -> list[dict]:
-        """Return all members: id (hexadecimal), name ("" until it has started), peer_urls, client_urls, learner."""
-        answer = self.call("/v3/cluster/member/list", {"linearizable": True})
+    def members(self, linearizable: bool = True) -> list[dict]:
+        """Return all members: id (hexadecimal), name ("" until it has started), peer_urls, client_urls, learner.
+
+        What is not ``linearizable`` is this member's own knowledge, and needs no quorum.
+        """
+        answer = self.call("/v3/cluster/member/list", {"linearizable": linearizable})
         return [
             {
                 "id": f"{int(member['ID']):x}",

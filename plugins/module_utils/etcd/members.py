@@ -11,11 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd import leftovers
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd.client import Member, Refused
 
 T = TypeVar("T")
+# What a member answered: its name, and the members that it knows as etcd/client.py returns them. None when nobody answered.
+Live = tuple[str, list[dict]] | None
 POLL = 0.2  # seconds between two looks at something that is awaited
 
 
@@ -45,30 +49,61 @@ class Host:
 
     def configured(self) -> dict[str, int]:
         """Return the client port of every shard that this host was configured for, by name."""
-        found = {}
+        ports = {}
         for path in sorted(self.config.glob("*.env")):
             port = re.search(r"^ETCD_LISTEN_CLIENT_URLS=https://\S+:(\d+)$", path.read_text(), re.MULTILINE)
             if port:
-                found[path.stem] = int(port[1])
-        return found
+                ports[path.stem] = int(port[1])
+        return ports
 
     def member(self, port: int, address: str | None = None, timeout: float = 5.0) -> Member:
         """Return a client of one member, by default this host's."""
         return Member(address or self.address, port, self.context, timeout)
 
+    def peer_urls(self, shard: str) -> set[str]:
+        """Return the peer URLs that this host was last configured with for a shard; empty when it was not."""
+        path = self.config / f"{shard}.env"
+        text = path.read_text() if path.exists() else ""
+        return {url for line in re.findall(r"^ETCD_INITIAL_ADVERTISE_PEER_URLS=(\S+)$", text, re.MULTILINE) for url in line.split(",")}
+
     def healthy_others(self, port: int) -> dict[str, str]:
-        """Return why another member of the shard is not healthy, by name; an empty text for a healthy one."""
+        """Return why the member of another host of group etcd is not healthy, by name; an empty text for a healthy one."""
+        return {name: self._health(port, address) for name, address in self.others.items()}
+
+    def health(self, known: list[dict]) -> dict[str, str]:
+        """Return why each member of a live list is not healthy, by its label; an empty text for a healthy one.
+
+        They are asked where they themselves say that they are, so that those of hosts that left group etcd are asked too.
+        """
         reasons = {}
-        for name, address in self.others.items():
-            with self.member(port, address, timeout=2.0) as member:
-                good, reason = member.healthy()
-                reasons[name] = "" if good else reason or "it has no quorum"
+        for member in known:
+            name = leftovers.label(member, self.members)
+            reasons[f"{name}, id {member['id']}" if name in reasons else name] = self._health_of(member)
         return reasons
 
-    def cluster(self, port: int) -> tuple[str, list[dict]] | None:
+    def _health_of(self, member: dict) -> str:
+        if not member["client_urls"]:
+            return "it never started"
+        url = urlsplit(member["client_urls"][0])
+        return self._health(url.port, url.hostname)
+
+    def _health(self, port: int, address: str) -> str:
+        with self.member(port, address, timeout=2.0) as member:
+            good, reason = member.healthy()
+            return "" if good else reason or "it has no quorum"
+
+    def cluster(self, port: int) -> Live:
         """Return the name of another member that answers and its list of members; None when nobody answers."""
-        for name, address in self.others.items():
-            with self.member(port, address, timeout=2.0) as member:
+        return self._ask(self.others, port, 2.0)
+
+    def live(self, port: int, timeout: float, without: str = "") -> Live:
+        """Return the same of any member, this host's first, except that of host ``without``. ``timeout``: seconds for each answer."""
+        hosts = {name: address for name, address in {self.name: self.address, **self.others}.items() if name != without}
+        return self._ask(hosts, port, timeout)
+
+    def _ask(self, hosts: dict[str, str], port: int, timeout: float) -> Live:
+        for name, address in hosts.items():
+            with self.member(port, address, timeout) as member:
                 try:
                     return name, member.members()
                 except CloudError:
@@ -81,19 +116,37 @@ def quorum(voters: int) -> int:
     return voters // 2 + 1
 
 
-def may_go(shard: str, name: str, others: dict[str, str], healthy_now: bool, voters: int) -> None:
-    """Raise CloudError when taking this member away would cost a quorum that exists.
+def may_go(shard: str, name: str, others: dict[str, str], hint: str = "") -> None:
+    """Raise CloudError when taking a healthy voting member away would cost the quorum.
 
-    ``others``: why each other member is not healthy, an empty text for a healthy one. ``voters``: members with a vote, this one included.
+    ``others``: why each other voting member of the live list is not healthy, an empty text for a healthy one. ``hint``: more to be done.
     """
     healthy = [other for other, reason in others.items() if not reason]
-    if healthy_now and len(healthy) < quorum(voters):
+    needed = quorum(len(others) + 1)
+    if len(healthy) < needed:
         sick = "; ".join(f"{other}: {reason}" for other, reason in others.items() if reason)
         raise CloudError(
             f"etcd shard {shard}: {name} must not stop now, {len(healthy)} of the other members are healthy,"
-            f" {quorum(voters)} are needed ({sick})",
-            "Bring the others back first: systemctl status etcd@" + shard + " there; then run again.",
+            f" {needed} of the {len(others) + 1} with a vote are needed ({sick or 'there is no other'})",
+            f"Bring the others back first: systemctl status etcd@{shard} there; then run again.{hint}",
         )
+
+
+def other_voters(member: Member) -> list[dict] | None:
+    """Return the voting members besides the one that is asked, by the live list; None when that one has no vote itself."""
+    status = member.status()
+    known = [entry for entry in member.members() if not entry["learner"]]
+    return None if status["learner"] else [entry for entry in known if entry["id"] != status["member_id"]]
+
+
+def ensure_may_go(here: Host, shard: str, member: Member) -> None:
+    """Raise CloudError when taking this host's healthy ``member`` away would cost the quorum, counted by the live list of members.
+
+    A member of a host that left group etcd has its vote still. A learner has none, and a cluster of one has no quorum to keep.
+    """
+    voters = other_voters(member)
+    if voters:
+        may_go(shard, here.name, here.health(voters), leftovers.removals(voters, here.members))
 
 
 def own_entries(members: list[dict], name: str, peer_url: str) -> list[dict]:

@@ -127,21 +127,21 @@ def misplaced(shards: dict, shard: str, count: Callable[[str], int]) -> dict[str
     ``count`` gives the number of keys with a prefix. A shard that ``shards`` does not name must hold nothing. Unknown keys belong to the
     default shard (custom resources do) and are reported as "other objects" anywhere else. Asks no more than it must.
     """
-    wanted = placement(shards)
+    desired = placement(shards)
     default = shard in shards and shard == default_shard(shards)
 
     def objects(name: str) -> int:
         return sum(count(prefix) for prefix in resources.RESOURCES[name].prefixes)
 
-    foreign = [name for name in resources.RESOURCES if wanted[name] != shard]
+    foreign = [name for name in resources.RESOURCES if desired[name] != shard]
     if default:
         return {name: number for name in foreign if (number := objects(name))}
     surplus = count(resources.ROOT) - sum(objects(name) for name in resources.RESOURCES if name not in foreign)
     if not surplus:
         return {}
-    found = {name: number for name in foreign if (number := objects(name))}
-    other = surplus - sum(found.values())
-    return found | ({"other objects": other} if other else {})
+    counts = {name: number for name in foreign if (number := objects(name))}
+    other = surplus - sum(counts.values())
+    return counts | ({"other objects": other} if other else {})
 
 
 def contradictions(shards: dict, live: dict[str, dict[str, int]]) -> list[str]:
@@ -149,9 +149,9 @@ def contradictions(shards: dict, live: dict[str, dict[str, int]]) -> list[str]:
 
     ``live``: what ``misplaced`` found, by shard.
     """
-    wanted = placement(shards) | {"other objects": default_shard(shards)}
+    desired = placement(shards) | {"other objects": default_shard(shards)}
     return [
-        f"{resource}: {count} in the live shard {shard}, but etcd_shards puts {resource} in shard {wanted[resource]}"
+        f"{resource}: {count} in the live shard {shard}, but etcd_shards puts {resource} in shard {desired[resource]}"
         for shard, counts in sorted(live.items())
         for resource, count in sorted(counts.items())
     ]

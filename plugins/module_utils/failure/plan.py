@@ -6,25 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.container.placement import Node, place
-from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import CLAIMED, FREE
-from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.store import Disk
-
-
-@dataclass
-class Health:
-    """What the cluster says about itself. ``osds``: host -> numbers of its OSDs; ``up``: those that are up."""
-
-    monitors: int = 0
-    quorum: int = 0
-    osds: dict[str, list[int]] = field(default_factory=dict)
-    up: set[int] = field(default_factory=set)
-    dead: set[int] = field(default_factory=set)  # known to serve no read any more, not even one that a lease allows
-    size: int = 0
-    min_size: int = 0
-    zones: dict[str, str] = field(default_factory=dict)  # host -> zone
+from ansible_collections.honeycomb.cloud.plugins.module_utils.container.placement import Node, load, loads, place
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import CLAIMED, FREE, Disk
+from ansible_collections.honeycomb.cloud.plugins.module_utils.failure.health import Health
 
 
 @dataclass
@@ -51,35 +36,27 @@ class Plan:
 
 def plan(disks: Iterable[Disk], failed: list[str], nodes: list[Node], health: Health) -> Plan:
     """Return what the loss of ``failed`` asks for. ``nodes`` are all hosts that carry containers."""
-    homes = [disk for disk in disks if disk.container]
+    containers = [disk for disk in disks if disk.container]
     result = Plan(failed=sorted(failed))
     living = [node for node in nodes if node.name not in failed]
-    carried: dict[str, list[dict[str, Any]]] = {node.name: [] for node in living}
     lost = []
-    for disk in homes:
-        one = {**disk.container, "key": disk.key, "tenant": disk.tenant}
-        if disk.owner.phase == FREE:
-            if disk.owner.source in failed:  # given up in the middle of a move, and taken by nobody yet
-                lost.append(one)
-            continue
-        if disk.owner.host in failed:
-            lost.append(one)
-            continue
-        carried.setdefault(disk.owner.host, []).append(one)
-        if disk.owner.source in failed:
-            if disk.owner.phase == CLAIMED:
-                result.moves[disk.key] = disk.owner.host
-                result.resumed.append(disk.key)
-            else:
-                result.stay[disk.key] = disk.owner.host
+    for disk in containers:
+        # A free one was given up in the middle of a move, and taken by nobody yet.
+        if (disk.owner.source if disk.owner.phase == FREE else disk.owner.host) in failed:
+            lost.append(load(disk))
+        elif disk.owner.phase == CLAIMED and disk.owner.source in failed:
+            result.moves[disk.key] = disk.owner.host
+            result.resumed.append(disk.key)
+        elif disk.owner.phase != FREE and disk.owner.source in failed:
+            result.stay[disk.key] = disk.owner.host
     still_powered = {node.name for node in nodes if node.name in failed and not node.fenced_by_power}
     result.problems += [
         f"{disk.key} has the public address {', '.join(disk.container['public'])}, which {disk.owner.host} may go on announcing: "
         "its power cannot be cut (cloud_fencing)"
-        for disk in homes
+        for disk in containers
         if disk.owner.phase != FREE and disk.owner.host in still_powered and disk.container.get("public")
     ]
-    placed, problems = place(lost, living, carried)
+    placed, problems = place(lost, living, loads(containers))
     result.moves |= placed
     result.problems += problems
     result.osds_down = sorted(number for name in failed for number in health.osds.get(name, []) if number in health.up)

@@ -7,8 +7,8 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import ENVIRONMENT
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import ENVIRONMENT
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 AGENTS = {"redfish": "fence_redfish", "ipmi": "fence_ipmilan"}
 DEFAULTS: dict[str, dict[str, Any]] = {"redfish": {"ssl_secure": 1}, "ipmi": {"lanplus": 1}}

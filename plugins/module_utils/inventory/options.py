@@ -14,7 +14,7 @@ CLOUD_OPTIONS: dict[str, dict] = {
         "type": "str",
         "required": True,
         "same": True,
-        "description": "Name of this cloud: a DNS label. It names certificates and kubeconfig contexts.",
+        "description": "Name of this cloud: a DNS label of at most 41 characters. It names certificates and kubeconfig contexts.",
     },
     "cloud_domain": {
         "type": "str",
@@ -26,7 +26,22 @@ CLOUD_OPTIONS: dict[str, dict] = {
         "type": "path",
         "required": True,
         "same": True,
-        "description": "Folder on the control machine, mode 0700: the CA, secrets, kubeconfigs, reports.",
+        "description": "Folder on the deployment host, mode 0700: the CA, secrets, kubeconfigs, reports.",
+    },
+    "cloud_state_location": {
+        "type": "str",
+        "choices": ["directory", "cloud"],
+        "same": True,
+        "description": "Where the state lives: in cloud_state_dir alone (directory), or encrypted on the hosts of group etcd too (cloud).",
+    },
+    "cloud_lock": {
+        "type": "bool",
+        "description": "Whether a run keeps others from changing the cloud (true). false where most control hosts are lost.",
+    },
+    "cloud_lock_timeout": {
+        "type": "int",
+        "same": True,
+        "description": "Seconds to wait for another run to end before this one gives up (5).",
     },
     "cloud_address": {
         "type": "str",
@@ -36,13 +51,13 @@ CLOUD_OPTIONS: dict[str, dict] = {
     "cloud_container_images": {
         "type": "dict",
         "same": True,
-        "description": "OCI archives on the control machine, by the name of their image. Images that are not here come with their homes.",
+        "description": "OCI archives on the deployment host, by the name of their image. Others must be in the container root already.",
     },
     "cloud_container_memory_mb": {
         "type": "int",
         "description": "Memory in MiB that all stateful containers of a host may ask for together. Without it there is no limit.",
     },
-    "cloud_director": {
+    "cloud_failover_controller": {
         "type": "str",
         "same": True,
         "description": "Control host that places and moves containers (the first of group ovn_central). Name another when that is down.",
@@ -112,7 +127,7 @@ CLOUD_OPTIONS: dict[str, dict] = {
     "cloud_uplinks": {
         "type": "dict",
         "same": True,
-        "description": "Lines to the world: name -> {asn} of the router upstream. Hosts say in frr_uplinks how they reach them.",
+        "description": "Uplinks: name -> {asn} of the router upstream. Hosts say in frr_uplinks how they reach them.",
     },
     "cloud_public_pools": {
         "type": "list",
@@ -136,7 +151,7 @@ CLOUD_OPTIONS: dict[str, dict] = {
             "rate_out": {"type": "int"},
         },
     },
-    "cloud_artifact_dir": {"type": "path", "same": True, "description": "Mirror of the artifacts on the control machine."},
+    "cloud_artifact_dir": {"type": "path", "same": True, "description": "Mirror of the artifacts on the deployment host."},
 }
 
 # Options of the lab that are not the role's own, or that rules across hosts need.

@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What must hold of BGP, uplinks and public addresses in an inventory, as pure functions. Shapes are those of ``rules``."""
+"""What must hold of BGP and public addresses in an inventory, as pure functions. Shapes are those of ``findings``."""
 
 from __future__ import annotations
 
@@ -9,53 +9,31 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.container import declaration
-from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.rules import Finding, did_you_mean
+from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.findings import Finding, did_you_mean
+from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.uplink_rules import check_interfaces, check_numbers, check_uplinks
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network.declaration import Limits
 from ansible_collections.honeycomb.cloud.plugins.module_utils.public_address import model
-
-# RFC 7607, RFC 4893, RFC 7300: 0, the placeholder for four-byte numbers, and the last of each range are nobody's.
-RESERVED_ASN = {0, 23456, 65535, 4294967295}
 
 
 def check_routing(values: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Sequence[str]], lab: Mapping[str, Any]) -> list[Finding]:
     """All rules of the subject. ``lab`` is network name -> {cidr, interface} in a lab, empty elsewhere."""
     first = next(iter(values.values()), {})
-    speakers, lines = list(groups.get("bgp", [])), first.get("cloud_uplinks") or {}
+    speakers, known = list(groups.get("bgp", [])), first.get("cloud_uplinks") or {}
     pools = first.get("cloud_public_pools") or []
-    findings = _check_numbers(first, lines, bool(speakers))
-    findings += check_pools(pools, _networks(values, lab))
+    findings = check_numbers(first, known, bool(speakers))
+    taken = _networks(values, lab)
+    findings += check_pools(pools, taken)
+    if groups.get("ovn_gateway"):
+        public = {f"cloud_public_pools.{number}": pool for number, pool in enumerate(pools if isinstance(pools, list) else [])}
+        findings += check_egress_network(first.get("cloud_egress_network"), taken | _parsed(public) | _addresses(values))
     findings += check_addresses(first.get("cloud_public_addresses") or [], pools, list(values), speakers)
     findings += check_containers(first, pools, groups.get("container_host", []), speakers)
     for host in [*speakers, *groups.get("edge", [])]:
         if host in values:
             uplinks = values[host].get("frr_uplinks") or []
-            findings += check_uplinks(host, uplinks, lines, host in speakers)
+            findings += check_uplinks(host, uplinks, known, host in speakers)
             if lab:
-                findings += _check_interfaces(host, uplinks, lab)
-    return findings
-
-
-def check_asn(subject: str, value: Any) -> list[Finding]:
-    """A number that an autonomous system can have."""
-    number = int(value) if isinstance(value, str) and value.isdigit() else value
-    if isinstance(number, int) and not isinstance(number, bool) and 0 < number < 2**32 and number not in RESERVED_ASN:
-        return []
-    return [Finding(subject, f"expected the number of an autonomous system, from 1 to 4294967294 and not reserved, found {value}")]
-
-
-def _check_numbers(first: Mapping[str, Any], lines: Any, speaks: bool) -> list[Finding]:
-    if not isinstance(lines, Mapping):
-        return []  # reported as a wrong type
-    findings = []
-    for line, options in lines.items():
-        if not isinstance(options, Mapping) or set(options) != {"asn"}:
-            findings.append(Finding(f"cloud_uplinks.{line}", f"expected asn and nothing else, found {options}"))
-            continue
-        findings += check_asn(f"cloud_uplinks.{line}.asn", options["asn"])
-        if str(options["asn"]) == str(first.get("cloud_bgp_asn")):
-            problem = f"expected another number than cloud_bgp_asn, which BGP would take for a loop, found {options['asn']}"
-            findings.append(Finding(f"cloud_uplinks.{line}.asn", problem))
-    if speaks or "cloud_bgp_asn" in first:
-        findings += check_asn("cloud_bgp_asn", first.get("cloud_bgp_asn", "nothing"))
+                findings += check_interfaces(host, uplinks, lab)
     return findings
 
 
@@ -77,19 +55,48 @@ def check_pools(pools: Any, taken: Mapping[str, ipaddress.IPv4Network | ipaddres
     return findings
 
 
+def check_egress_network(value: Any, taken: Mapping[str, ipaddress.IPv4Network | ipaddress.IPv6Network]) -> list[Finding]:
+    """The gateway hosts have an address in the egress network: it overlaps no network that they reach otherwise.
+
+    ``value``: None for the default; ``taken``: what for -> network.
+    """
+    subject = "cloud_egress_network"
+    try:
+        network = ipaddress.IPv4Network(Limits().egress_network if value is None else value)
+    except (TypeError, ValueError) as error:
+        return [Finding(subject, f"expected an IPv4 network such as {Limits().egress_network}, found {value} ({error})")]
+    met = {other: there for other, there in taken.items() if there.version == 4 and network.overlaps(there)}
+    return [
+        Finding(subject, f"expected a network of its own, found {network}, which overlaps {other} ({there})")
+        for other, there in met.items()
+        if not any(there != wider and there.subnet_of(wider) for wider in met.values())  # a host in a network that is named already
+    ]
+
+
+def _addresses(values: Mapping[str, Mapping[str, Any]]) -> dict:
+    """Addresses of the hosts, as networks of one address."""
+    kinds = ("cloud_address", "cloud_underlay_address", "cloud_storage_address")
+    return _parsed({f"{kind} of {host}": variables.get(kind) for host, variables in values.items() for kind in kinds})
+
+
 def _networks(values: Mapping[str, Mapping[str, Any]], lab: Mapping[str, Any]) -> dict:
     """Networks that hosts have already: what is announced must not be one of them."""
-    found = {}
     given = {f"lab_networks.{name}": network.get("cidr") for name, network in lab.items() if isinstance(network, Mapping)}
     given["cloud_management_network"] = next(iter(values.values()), {}).get("cloud_management_network")
     if not lab and not given["cloud_management_network"]:  # else check_addresses says that they are in that network
         given |= {f"cloud_address of {host}": variables.get("cloud_address") for host, variables in values.items()}
+    return _parsed(given)
+
+
+def _parsed(given: Mapping[str, Any]) -> dict:
+    """Those that are networks; the others are missing, or reported by check_networks and check_addresses."""
+    networks = {}
     for what, cidr in given.items():
         try:
-            found[what] = ipaddress.ip_network(cidr) if cidr else None
+            networks |= {what: ipaddress.ip_network(cidr)} if cidr else {}
         except ValueError:
-            continue  # reported by check_networks and check_addresses
-    return {what: network for what, network in found.items() if network is not None}
+            continue
+    return networks
 
 
 def check_addresses(entries: Any, pools: Any, hosts: Sequence[str], speakers: Sequence[str]) -> list[Finding]:
@@ -139,45 +146,3 @@ def _is_network(value: Any) -> bool:
         return bool(ipaddress.ip_network(value))
     except ValueError:
         return False
-
-
-def check_uplinks(host: str, uplinks: Any, lines: Any, speaker: bool) -> list[Finding]:
-    """Each uplink is on a line that the cloud has, and its neighbour is another address."""
-    findings = []
-    if not isinstance(uplinks, list) or not isinstance(lines, Mapping):
-        return []  # reported as a wrong type
-    if speaker and not uplinks:
-        findings.append(Finding("frr_uplinks", "expected at least one uplink on a host of group bgp, found none", (host,)))
-    for index, uplink in enumerate(uplinks):
-        if not isinstance(uplink, Mapping):
-            continue
-        subject, line = f"frr_uplinks.{index}", uplink.get("line")
-        if line not in lines:
-            known = ", ".join(lines) or "none"
-            problem = f"expected a line of cloud_uplinks ({known}), found {line}{did_you_mean(str(line), lines)}"
-            findings.append(Finding(subject, problem, (host,)))
-        for key in ("address", "neighbor") if speaker else ("address",):
-            try:
-                ipaddress.IPv4Address(uplink.get(key))
-            except ValueError:
-                findings.append(Finding(f"{subject}.{key}", f"expected an IPv4 address, found {uplink.get(key)}", (host,)))
-        if speaker and uplink.get("address") == uplink.get("neighbor"):
-            findings.append(Finding(f"{subject}.neighbor", f"expected another address than the host's own {uplink['address']}", (host,)))
-    interfaces = [uplink.get("interface") for uplink in uplinks if isinstance(uplink, Mapping)]
-    if speaker and len(set(interfaces)) != len(interfaces):
-        findings.append(Finding("frr_uplinks", f"expected an interface of its own for each uplink, found {', '.join(interfaces)}", (host,)))
-    return findings
-
-
-def _check_interfaces(host: str, uplinks: Any, lab: Mapping[str, Any]) -> list[Finding]:
-    """In a lab, where interfaces are known beforehand, they exist."""
-    known = [network.get("interface") for network in lab.values() if isinstance(network, Mapping)]
-    return [
-        Finding(
-            f"frr_uplinks.{index}.interface",
-            f"expected an interface of lab_networks ({', '.join(map(str, known))}), found {uplink.get('interface')}",
-            (host,),
-        )
-        for index, uplink in enumerate(uplinks if isinstance(uplinks, list) else [])
-        if isinstance(uplink, Mapping) and uplink.get("interface") not in known
-    ]

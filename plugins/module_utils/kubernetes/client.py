@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 try:
     import kubernetes
@@ -29,7 +29,7 @@ class Cluster:
 
     def __init__(self, kubeconfig: str, timeout: float):
         if MISSING:
-            raise CloudError("The Python library kubernetes is missing", "make setup installs it on the control machine.")
+            raise CloudError("The Python library kubernetes is missing", "make setup installs it on the deployment host.")
         self.timeout = timeout
         self.kubeconfig = kubeconfig
         try:
@@ -37,7 +37,7 @@ class Cluster:
             kubernetes.config.load_kube_config(kubeconfig, client_configuration=configuration)
         except (OSError, kubernetes.config.ConfigException) as error:
             raise CloudError(
-                f"The kubeconfig {kubeconfig} cannot be used: {error}", "playbooks/kubernetes.yml writes the administrator's."
+                f"The kubeconfig {kubeconfig} cannot be used: {error}", "playbooks/layers/kubernetes.yml writes the administrator's."
             ) from error
         configuration.retries = False
         self._dynamic = self._ask(lambda: dynamic.DynamicClient(kubernetes.client.ApiClient(configuration)), "discover the API")
@@ -93,10 +93,10 @@ class Cluster:
                 return
 
         self._ask(make, f"create {body['kind']} {metadata['name']}")
-        found = self.get(body)
-        if found is None:
+        current = self.get(body)
+        if current is None:
             raise CloudError(f"{body['kind']} {metadata['name']} was created and cannot be read back", "Do the API servers share one etcd?")
-        return found
+        return current
 
     def ensure_namespace(self, name: str, labels: dict[str, str], check: bool) -> list[str]:
         """Create a namespace of ours and wait for its service account, without which no pod is admitted; returns the changes.
@@ -104,15 +104,15 @@ class Cluster:
         Raises CloudError when a namespace of that name is somebody else's.
         """
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-        found = self.get(body)
-        if found is not None and not labels.items() <= (found["metadata"].get("labels") or {}).items():
+        current = self.get(body)
+        if current is not None and not labels.items() <= (current["metadata"].get("labels") or {}).items():
             raise CloudError(f"Namespace {name} exists and lacks the labels {labels}", "It is somebody else's: take another name.")
-        if found is None and not check:
+        if current is None and not check:
             self.create(body)
         if not check:
             account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}}
             self._await(lambda: self.get(account) is not None, f"the service account of namespace {name}, which a controller manager makes")
-        return [] if found else [f"create namespace {name}"]
+        return [] if current else [f"create namespace {name}"]
 
     def remove_labelled(self, label: str, scoped: list[dict], check: bool) -> list[str]:
         """Remove the namespaces with a label, with all in them, and the cluster-wide objects of the kinds of ``scoped`` that have it.

@@ -7,7 +7,9 @@ Source: the release notes of Kubernetes 1.20 to 1.34, and the flags of the 1.20.
 
 from __future__ import annotations
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+import re
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 OLDEST, NEWEST = (1, 20), (1, 34)
 
@@ -30,6 +32,9 @@ REMOVED: dict[tuple[str, str], tuple[int, int]] = {
     ("kube-scheduler", "logtostderr"): (1, 25),
     ("kube-scheduler", "policy-config-file"): (1, 22),
 }
+# Flags that take one value each time they are given; the others take a list as words with commas. Source: pflag's StringArray, and
+# component-base's MapStringStringNoSplit and NamedCertKeyArray, in the options of 1.20 and 1.34.
+REPEATED = {"oidc-required-claim", "service-account-issuer", "service-account-key-file", "tls-sni-cert-key"}
 # Admission plugins that do not exist in every supported version.
 ADMISSION_PLUGINS: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
     "PodSecurity": ((1, 22), NEWEST),
@@ -46,13 +51,13 @@ def parse(version: str) -> tuple[int, int]:
     parts = str(version).removeprefix("v").split(".")
     if len(parts) < 2 or not all(part.isdigit() for part in parts[:2]):
         raise CloudError(f"Kubernetes version {version!r}: expected something like 1.34.2", "Correct the version in cloud_artifacts.")
-    found = (int(parts[0]), int(parts[1]))
-    if not OLDEST <= found <= NEWEST:
+    release = (int(parts[0]), int(parts[1]))
+    if not OLDEST <= release <= NEWEST:
         raise CloudError(
             f"Kubernetes {version} is not supported: expected {text(OLDEST)} to {text(NEWEST)}",
             "Take a supported version in cloud_artifacts; docs/versions.md says what was tested.",
         )
-    return found
+    return release
 
 
 def text(version: tuple[int, int]) -> str:
@@ -61,16 +66,19 @@ def text(version: tuple[int, int]) -> str:
 
 
 def arguments(options: dict, component: str, version: str, extra: dict | None = None) -> list[str]:
-    """Return the command line of a component, sorted, one flag per element.
+    """Return the command line of a component, sorted by flag, one flag with its value per element and nothing quoted.
 
+    A dictionary becomes key=value; a list, or several keys, become words with commas or, where Kubernetes wants it, the flag several times.
     ``options`` are the role's own; those that this version does not know are left out. ``extra`` are the operator's and win; one that this
     version does not know raises CloudError, because leaving it out would hide a mistake.
     """
-    found = parse(version)
+    release = parse(version)
     for flag in extra or {}:
+        if not re.fullmatch(r"[a-z][a-z0-9-]*", str(flag)):
+            raise CloudError(f"{component}: expected a flag without its dashes, found {flag!r}", "Correct the extra arguments.")
         last = REMOVED.get((component, flag))
         first, final = FLAGS.get((component, flag), (OLDEST, last or NEWEST))
-        if not first <= found <= final:
+        if not first <= release <= final:
             raise CloudError(
                 f"{component} {version} has no flag --{flag}: it exists from {text(first)} to {text(final)}",
                 f"Remove {flag} from the extra arguments of {component}.",
@@ -78,20 +86,30 @@ def arguments(options: dict, component: str, version: str, extra: dict | None = 
     known = {
         flag: value
         for flag, value in options.items()
-        if (component, flag) not in FLAGS or FLAGS[component, flag][0] <= found <= FLAGS[component, flag][1]
+        if (component, flag) not in FLAGS or FLAGS[component, flag][0] <= release <= FLAGS[component, flag][1]
     }
-    return [f"--{flag}={_value(value)}" for flag, value in sorted((known | (extra or {})).items())]
+    return [f"--{flag}={text}" for flag, value in sorted((known | (extra or {})).items()) for text in _values(flag, value)]
 
 
-def _value(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else ",".join(map(str, value)) if isinstance(value, list) else str(value)
+def _values(flag: str, value: object) -> list[str]:
+    """Return the values of a flag, one for each time that it is given."""
+    if isinstance(value, dict):
+        value = [f"{key}={_text(part)}" for key, part in value.items()]
+    if not isinstance(value, list):
+        return [_text(value)]
+    texts = [_text(part) for part in value]
+    return texts if flag in REPEATED else [",".join(texts)]
 
 
-def admission_plugins(wanted: list[str], version: str) -> list[str]:
-    """Return those of the wanted admission plugins that this version has."""
-    found = parse(version)
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def admission_plugins(desired: list[str], version: str) -> list[str]:
+    """Return those of the desired admission plugins that this version has."""
+    release = parse(version)
     return [
         plugin
-        for plugin in wanted
-        if plugin not in ADMISSION_PLUGINS or ADMISSION_PLUGINS[plugin][0] <= found <= ADMISSION_PLUGINS[plugin][1]
+        for plugin in desired
+        if plugin not in ADMISSION_PLUGINS or ADMISSION_PLUGINS[plugin][0] <= release <= ADMISSION_PLUGINS[plugin][1]
     ]

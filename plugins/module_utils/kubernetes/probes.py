@@ -66,8 +66,6 @@ OBJECTS: dict[str, tuple[str, str, dict]] = {
 CLUSTER_SCOPED = {"nodes", "priorityclasses", "storageclasses"}
 # What must not be readable in etcd.
 SECRET_TEXT = OBJECTS["secrets"][2]["stringData"]["probe"]
-# Prefix of a value that the API server encrypted.
-ENCRYPTED = "k8s:enc:"
 
 
 def manifest(resource: str, namespace: str) -> dict:

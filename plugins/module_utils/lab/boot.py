@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab import disk, files, network
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.definition import Host, Lab
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.image import ImageStore

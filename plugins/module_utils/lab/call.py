@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab import machine, network
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.definition import (
     Host,
@@ -44,8 +44,8 @@ def perform(params: Mapping[str, Any], state_dir: Path, check: bool) -> dict[str
     """
     settle_environment()
     name, state = params["lab"], params["state"]
-    machine.refuse(f"lab {name} cannot run here", machine.missing_tools(), "see docs/lab.md for what a machine needs")
-    machine.refuse("lab name refused", name_reasons(Lab(name, state_dir, state_dir)), "set lab_name")
+    machine.ensure_none(f"lab {name} cannot run here", machine.missing_tools(), "see docs/lab.md for what a machine needs")
+    machine.ensure_none("lab name refused", name_reasons(Lab(name, state_dir, state_dir)), "set lab_name")
     with locked(lab_lock(name)):
         try:
             lab, selected, image, images = _read(params, state_dir)
@@ -53,7 +53,7 @@ def perform(params: Mapping[str, Any], state_dir: Path, check: bool) -> dict[str
             facts = runtime.observe()
             networks = params["partition_networks"] or list(lab.networks)
             steps = plan(facts, selected, state, networks, params["snapshot"] or "", whole_lab=set(selected) >= set(lab.hosts))
-            _refuse_steps(params, lab, steps, facts)
+            _ensure_possible(params, lab, steps, facts)
             if (steps.changes or steps.wait) and not check:
                 runtime.apply(steps, params["snapshot"] or "")
             hosts = {} if steps.remove_lab else runtime.report()
@@ -61,7 +61,7 @@ def perform(params: Mapping[str, Any], state_dir: Path, check: bool) -> dict[str
             result["diff"] = {"before": _states(steps.before), "after": _states(steps.after)}
             if image:
                 result["image"] = image.digest
-                old = [host for host, found in hosts.items() if found["image"] not in (None, image.digest)]
+                old = [host for host, current in hosts.items() if current["image"] not in (None, image.digest)]
                 if old:
                     result["warnings"].append(
                         f"{', '.join(old)}: built on an older image; the lab must be removed and started again to get image {image.digest}"
@@ -86,8 +86,8 @@ def _read(params: Mapping[str, Any], state_dir: Path) -> tuple[Lab, list[str], I
         raise CloudError(f"{state_dir} is the state folder of lab {record['lab']}, not of {name}", "give each lab its own lab_state_dir")
     cache_dir = Path(params["cache_dir"])
     before = lab_from_record(name, state_dir, cache_dir, record)
-    reasons = _network_option_reasons(params["networks"])
-    machine.refuse(f"lab {name} refused", reasons, "correct lab_networks")
+    reasons = network_option_reasons(params["networks"])
+    machine.ensure_none(f"lab {name} refused", reasons, "correct lab_networks")
     networks, network_reasons = parse_networks(params["networks"])
     hosts, host_reasons = parse_hosts(params["hosts"])
     reasons = [*network_reasons, *host_reasons]
@@ -117,11 +117,12 @@ def _read(params: Mapping[str, Any], state_dir: Path) -> tuple[Lab, list[str], I
         )
         images.mirror = mirror or debian_mirror(mirrors)
         image = Image(params["image"].get("suite") or "trixie", tuple(params["image"].get("packages") or ()), architecture())
-    machine.refuse(f"lab {name} refused", reasons, "correct the lab's options: lab_name, lab_networks, and lab_index of the hosts")
+    machine.ensure_none(f"lab {name} refused", reasons, "correct the lab's options: lab_name, lab_networks, and lab_index of the hosts")
     return lab, list(hosts) or list(merged), image, images
 
 
-def _network_option_reasons(networks: Mapping[str, Any]) -> list[str]:
+def network_option_reasons(networks: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the options of the networks, apart from their values."""
     reasons = []
     for name, options in networks.items():
         if not isinstance(options, Mapping):
@@ -137,7 +138,7 @@ def _network_option_reasons(networks: Mapping[str, Any]) -> list[str]:
     return reasons
 
 
-def _refuse_steps(params: Mapping[str, Any], lab: Lab, steps: Plan, facts) -> None:
+def _ensure_possible(params: Mapping[str, Any], lab: Lab, steps: Plan, facts) -> None:
     """Refuses what cannot work before the first step is taken."""
     reasons = []
     if params["state"] == "restored":
@@ -148,9 +149,11 @@ def _refuse_steps(params: Mapping[str, Any], lab: Lab, steps: Plan, facts) -> No
                 )
     if params["state"] in ("partitioned", "healed"):
         reasons += [
-            f"host {host} does not run, it is {found}" for host, found in steps.before.items() if found not in ("started", "partitioned")
+            f"host {host} does not run, it is {current}"
+            for host, current in steps.before.items()
+            if current not in ("started", "partitioned")
         ]
     new = [host for host in steps.start if facts.hosts[host].state not in ("started", "partitioned")]
     if new or steps.create:
-        reasons += machine.lacking_room(lab, params["minimum_memory_mb"] if new else 0, params["minimum_disk_mb"])
-    machine.refuse(f"lab {lab.name} refused", reasons, "nothing was changed")
+        reasons += machine.lacking_capacity(lab, params["minimum_memory_mb"] if new else 0, params["minimum_disk_mb"])
+    machine.ensure_none(f"lab {lab.name} refused", reasons, "nothing was changed")

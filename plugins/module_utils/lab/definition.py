@@ -110,7 +110,7 @@ def parse_networks(raw: dict[str, dict]) -> tuple[dict[str, Network], list[str]]
             reasons.append(f"network {name}: {options['cidr']!r} is not an IPv4 network ({error})")
             continue
         if cidr.prefixlen > 29:
-            reasons.append(f"network {name}: {cidr} has no room for hosts, expected /29 or larger")
+            reasons.append(f"network {name}: {cidr} has no addresses for hosts, expected /29 or larger")
         mtu = options.get("mtu") or 1500
         if not 576 <= mtu <= 65535:
             reasons.append(f"network {name}: mtu {mtu} is not between 576 and 65535")

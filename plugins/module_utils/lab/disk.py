@@ -12,7 +12,7 @@ import json
 import os
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.processes import mounts, run
 
 #: Container graphs cannot be on an overlay, and databases should not be: bound over the same path in the host.
@@ -114,7 +114,7 @@ def loop_devices(host_dir: Path) -> list[str]:
     places = [("/", host_dir / "root")]
     for name, inside in DATA_DIRECTORIES.items():
         places += [(inside, host_dir / "disk" / "data" / name), ("/", host_dir / "disk" / "data" / name)]
-    found = []
+    devices = []
     for device in listed.get("loopdevices", []):
         # One whose backing file does not answer any more (served by a program that died, for any lab) has no identity.
         if device["back-ino"] is None or device["back-maj:min"] is None:
@@ -122,8 +122,8 @@ def loop_devices(host_dir: Path) -> list[str]:
         path = device.get("back-file") or "/"
         identity = (int(device["back-ino"]), device["back-maj:min"].strip())
         if any(identity == _identity(place / path.removeprefix(prefix).lstrip("/")) for prefix, place in places):
-            found.append(device["name"])
-    return found
+            devices.append(device["name"])
+    return devices
 
 
 def _identity(path: Path) -> tuple[int, str] | None:

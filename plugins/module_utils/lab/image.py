@@ -11,7 +11,7 @@ import re
 import urllib.parse
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.definition import IMAGE_RECIPE, Image
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.disk import remove_tree
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.locks import locked

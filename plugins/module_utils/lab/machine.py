@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What labs share on one machine: who else runs, kernel settings they need, and whether there is room for another host."""
+"""What labs share on one machine: who else runs, kernel settings they need, and whether there is capacity for another host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.definition import Lab
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.disk import read_json, write_json
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.locks import locked
@@ -126,8 +126,8 @@ def missing_tools() -> list[str]:
     return reasons
 
 
-def lacking_room(lab: Lab, memory_mb: int, disk_mb: int) -> list[str]:
-    """Reasons why this machine has no room for hosts to be started. Units: MiB."""
+def lacking_capacity(lab: Lab, memory_mb: int, disk_mb: int) -> list[str]:
+    """Reasons why this machine has no capacity for hosts to be started. Units: MiB."""
     reasons = []
     match = re.search(r"^MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text(encoding="ascii"), re.MULTILINE)
     available = int(match[1]) // 1024 if match else 0
@@ -142,7 +142,7 @@ def lacking_room(lab: Lab, memory_mb: int, disk_mb: int) -> list[str]:
     return reasons
 
 
-def refuse(what: str, reasons: list[str], hint: str = "") -> None:
+def ensure_none(what: str, reasons: list[str], hint: str = "") -> None:
     """:raises CloudError: with all reasons at once, when there are any"""
     if reasons:
         raise CloudError(f"{what}: " + "; ".join(reasons), hint)

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.definition import Host, Lab
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.processes import run
 
@@ -29,11 +29,11 @@ class Link:
 
 def links() -> dict[str, Link]:
     """The machine's interfaces by name, read at once."""
-    found = {}
+    current = {}
     for item in json.loads(run(["ip", "-json", "-details", "address"], "list the machine's interfaces")):
         if not item.get("ifname"):
             continue
-        found[item["ifname"]] = Link(
+        current[item["ifname"]] = Link(
             name=item["ifname"],
             kind=item.get("linkinfo", {}).get("info_kind", ""),
             alias=item.get("ifalias", ""),
@@ -44,7 +44,7 @@ def links() -> dict[str, Link]:
                 f"{address['local']}/{address['prefixlen']}" for address in item.get("addr_info", []) if address["family"] == "inet"
             ),
         )
-    return found
+    return current
 
 
 def routes() -> list[tuple[str, str]]:
@@ -58,46 +58,46 @@ def alias(lab: str, what: str) -> str:
     return f"honeycomb lab {lab}: {what}"
 
 
-def owned(lab: str, found: dict[str, Link]) -> list[str]:
+def owned(lab: str, current: dict[str, Link]) -> list[str]:
     """Interfaces on the machine that belong to the lab, whatever was written down about it."""
-    bridges = {link.name for link in found.values() if link.alias.startswith(alias(lab, ""))}
+    bridges = {link.name for link in current.values() if link.alias.startswith(alias(lab, ""))}
     # A host's port gets its alias a moment after it was made; until then its name and kind tell.
     return sorted(
         bridges
-        | {link.name for link in found.values() if link.name.startswith(f"{lab}-") and link.kind == "veth" and link.name.count("-") == 2}
+        | {link.name for link in current.values() if link.name.startswith(f"{lab}-") and link.kind == "veth" and link.name.count("-") == 2}
     )
 
 
-def bridge_differences(lab: Lab, found: dict[str, Link]) -> list[str]:
+def bridge_differences(lab: Lab, current: dict[str, Link]) -> list[str]:
     """One sentence for each bridge that is missing or not as it should be."""
     differences = []
     for network in lab.networks.values():
         name, address = network.bridge(lab.name), f"{network.gateway}/{network.cidr.prefixlen}"
-        link = found.get(name)
+        link = current.get(name)
         if link is None:
             differences.append(f"create bridge {name} with address {address} (network {network.name})")
         elif address not in link.addresses or len(link.addresses) > 1 or not link.up or link.mtu != network.mtu:
             differences.append(f"set bridge {name} up with address {address} and mtu {network.mtu} (network {network.name})")
-    return differences + [f"delete bridge {name}" for name in surplus_bridges(lab, found)]
+    return differences + [f"delete bridge {name}" for name in surplus_bridges(lab, current)]
 
 
-def surplus_bridges(lab: Lab, found: dict[str, Link]) -> list[str]:
+def surplus_bridges(lab: Lab, current: dict[str, Link]) -> list[str]:
     """Bridges of networks that the lab had once."""
-    wanted = {network.bridge(lab.name) for network in lab.networks.values()}
-    return [link.name for link in found.values() if link.alias.startswith(alias(lab.name, "network ")) and link.name not in wanted]
+    desired = {network.bridge(lab.name) for network in lab.networks.values()}
+    return [link.name for link in current.values() if link.alias.startswith(alias(lab.name, "network ")) and link.name not in desired]
 
 
-def make_bridges(lab: Lab, found: dict[str, Link]) -> None:
-    lines = [f"link delete {name}" for name in surplus_bridges(lab, found)]
+def make_bridges(lab: Lab, current: dict[str, Link]) -> None:
+    lines = [f"link delete {name}" for name in surplus_bridges(lab, current)]
     for network in lab.networks.values():
         name, address = network.bridge(lab.name), f"{network.gateway}/{network.cidr.prefixlen}"
-        if name not in found:
+        if name not in current:
             # No multicast querier runs in a lab: with snooping on, multicast would stop after some minutes.
             lines.append(f"link add {name} type bridge stp_state 0 forward_delay 0 mcast_snooping 0")
         else:
-            lines += [f"address del {other} dev {name}" for other in found[name].addresses - {address}]
+            lines += [f"address del {other} dev {name}" for other in current[name].addresses - {address}]
         lines.append(f"link set {name} mtu {network.mtu} alias '{alias(lab.name, f'network {network.name}')}' up")
-        if name not in found or address not in found[name].addresses:
+        if name not in current or address not in current[name].addresses:
             lines.append(f"address add {address} dev {name}")
     _batch(lines, f"set up the bridges of lab {lab.name}")
 
@@ -120,13 +120,13 @@ def unplug(lab: Lab, hosts: list[tuple[Host, list[str]]]) -> None:
     )
 
 
-def unplugged(lab: Lab, host: Host, found: dict[str, Link]) -> frozenset[str]:
+def unplugged(lab: Lab, host: Host, current: dict[str, Link]) -> frozenset[str]:
     """Networks of which the host's port is not in the bridge, or not up."""
     ports = lab.ports(host)
     return frozenset(
         name
         for name, port in ports.items()
-        if port not in found or found[port].master != lab.networks[name].bridge(lab.name) or not found[port].up
+        if port not in current or current[port].master != lab.networks[name].bridge(lab.name) or not current[port].up
     )
 
 
@@ -153,7 +153,7 @@ def table(lab: str) -> str:
 
 
 def _rules(lab: Lab) -> tuple[list[str], list[str]]:
-    """Forward and postrouting rules: a network's hosts reach each other; with nat they reach the world; nothing else is routed."""
+    """Forward and postrouting rules: a network's hosts reach each other; with nat they reach what is outside; nothing else is routed."""
     bridges = {network.bridge(lab.name): network for network in lab.networks.values()}
     # On machines with br_netfilter, frames within a bridge pass the forward hook as well.
     forward = [f'iifname "{name}" oifname "{name}" accept' for name in bridges]

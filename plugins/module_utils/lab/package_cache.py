@@ -10,7 +10,7 @@ import time
 import urllib.parse
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab import apt_cache
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.processes import Cgroup, spawn, wait_empty
 

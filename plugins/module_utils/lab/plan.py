@@ -13,7 +13,7 @@ STATES = ("present", "started", "stopped", "absent", "powered_off", "partitioned
 
 @dataclass(frozen=True)
 class HostFacts:
-    """One host as found. One that is not running but has ``remains`` was killed from outside; one not ``ready`` still boots."""
+    """One host as it is. One that is not running but has ``remains`` was killed from outside; one not ``ready`` still boots."""
 
     created: bool = False
     running: bool = False
@@ -34,7 +34,7 @@ class HostFacts:
 
 @dataclass(frozen=True)
 class LabFacts:
-    """The lab as found; the texts in ``machine`` and ``disk`` name what is missing or different there."""
+    """The lab as it is; the texts in ``machine`` and ``disk`` name what is missing or different there."""
 
     hosts: dict[str, HostFacts]
     disk: tuple[str, ...] = ()
@@ -75,16 +75,16 @@ def plan(facts: LabFacts, hosts: list[str], state: str, networks: list[str], sna
     """
     steps = Plan()
     for name in hosts:
-        found = facts.hosts.get(name, HostFacts())
-        steps.before[name] = found.state
-        steps.after[name] = _PLANNERS[state](steps, name, found, networks, snapshot)
+        current = facts.hosts.get(name, HostFacts())
+        steps.before[name] = current.state
+        steps.after[name] = _PLANNERS[state](steps, name, current, networks, snapshot)
     if state in ("present", "started") and facts.disk:
         steps.prepare_disk = True
         steps.changes = [*facts.disk, *steps.changes]
     if facts.machine and (state == "started" or steps.start or steps.plug):
         steps.prepare_machine = True
         steps.changes = [*facts.machine, *steps.changes]
-    others_run = any(found.running for name, found in facts.hosts.items() if name not in hosts)
+    others_run = any(current.running for name, current in facts.hosts.items() if name not in hosts)
     any_runs = others_run or any(after in ("started", "partitioned") for after in steps.after.values())
     if state in ("stopped", "absent") and not any_runs and facts.remains:
         steps.clear_machine = True
@@ -96,28 +96,28 @@ def plan(facts: LabFacts, hosts: list[str], state: str, networks: list[str], sna
     return steps
 
 
-def _present(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
-    if not found.created:
-        if found.remains:
-            _clean(steps, name, found)
+def _present(steps: Plan, name: str, current: HostFacts, networks: list[str], snapshot: str) -> str:
+    if not current.created:
+        if current.remains:
+            _clean(steps, name, current)
         steps.create.append(name)
         steps.changes.append(f"create {name}")
         return "stopped"
-    return found.state
+    return current.state
 
 
-def _started(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
-    if found.running and found.rewired:
+def _started(steps: Plan, name: str, current: HostFacts, networks: list[str], snapshot: str) -> str:
+    if current.running and current.rewired:
         steps.stop.append(name)
         steps.changes.append(f"stop {name}: its networks changed")
-    elif found.running:
-        _plug(steps, name, sorted(found.unplugged))
-        if not found.ready:
+    elif current.running:
+        _plug(steps, name, sorted(current.unplugged))
+        if not current.ready:
             steps.wait.append(name)
         return "started"
-    elif found.remains:
-        _clean(steps, name, found)
-    if not found.created:
+    elif current.remains:
+        _clean(steps, name, current)
+    if not current.created:
         steps.create.append(name)
         steps.changes.append(f"create {name}")
     steps.start.append(name)
@@ -125,79 +125,79 @@ def _started(steps: Plan, name: str, found: HostFacts, networks: list[str], snap
     return "started"
 
 
-def _stopped(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
-    if found.running:
+def _stopped(steps: Plan, name: str, current: HostFacts, networks: list[str], snapshot: str) -> str:
+    if current.running:
         steps.stop.append(name)
         steps.changes.append(f"stop {name}")
-    elif found.remains:
-        _clean(steps, name, found)
-    return "stopped" if found.created else "absent"
+    elif current.remains:
+        _clean(steps, name, current)
+    return "stopped" if current.created else "absent"
 
 
-def _absent(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
-    if found.running:
+def _absent(steps: Plan, name: str, current: HostFacts, networks: list[str], snapshot: str) -> str:
+    if current.running:
         steps.kill.append(name)
-    elif found.remains:
-        _clean(steps, name, found)
-    if found.created or found.running:
+    elif current.remains:
+        _clean(steps, name, current)
+    if current.created or current.running:
         steps.remove.append(name)
         steps.changes.append(f"remove {name}")
     return "absent"
 
 
-def _powered_off(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
-    if found.running:
+def _powered_off(steps: Plan, name: str, current: HostFacts, networks: list[str], snapshot: str) -> str:
+    if current.running:
         steps.kill.append(name)
         steps.changes.append(f"cut the power of {name}")
-    elif found.remains:
-        _clean(steps, name, found)
-    return "stopped" if found.created else "absent"
+    elif current.remains:
+        _clean(steps, name, current)
+    return "stopped" if current.created else "absent"
 
 
-def _partitioned(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
-    cut = [network for network in networks if network not in found.unplugged]
-    if found.running and cut:
+def _partitioned(steps: Plan, name: str, current: HostFacts, networks: list[str], snapshot: str) -> str:
+    cut = [network for network in networks if network not in current.unplugged]
+    if current.running and cut:
         steps.unplug[name] = cut
         steps.changes += [f"unplug {name} from {network}" for network in cut]
-    return "partitioned" if found.running else found.state
+    return "partitioned" if current.running else current.state
 
 
-def _healed(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
-    rejoined = [network for network in networks if network in found.unplugged]
-    if found.running:
+def _healed(steps: Plan, name: str, current: HostFacts, networks: list[str], snapshot: str) -> str:
+    rejoined = [network for network in networks if network in current.unplugged]
+    if current.running:
         _plug(steps, name, rejoined)
-        return "partitioned" if found.unplugged - set(rejoined) else "started"
-    return found.state
+        return "partitioned" if current.unplugged - set(rejoined) else "started"
+    return current.state
 
 
-def _snapshotted(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
-    if found.created and snapshot not in found.snapshots:
-        _around_copy(steps, name, found, steps.stop)
+def _snapshotted(steps: Plan, name: str, current: HostFacts, networks: list[str], snapshot: str) -> str:
+    if current.created and snapshot not in current.snapshots:
+        _around_copy(steps, name, current, steps.stop)
         steps.save.append(name)
         steps.changes.append(f"save the disk of {name} as {snapshot}")
-    return found.state
+    return current.state
 
 
-def _restored(steps: Plan, name: str, found: HostFacts, networks: list[str], snapshot: str) -> str:
+def _restored(steps: Plan, name: str, current: HostFacts, networks: list[str], snapshot: str) -> str:
     # The disk is replaced, so a clean shutdown would save nothing.
-    _around_copy(steps, name, found, steps.kill)
+    _around_copy(steps, name, current, steps.kill)
     steps.restore.append(name)
     steps.changes.append(f"restore the disk of {name} from {snapshot}")
-    return "started" if found.running else "stopped"
+    return "started" if current.running else "stopped"
 
 
-def _around_copy(steps: Plan, name: str, found: HostFacts, how: list[str]) -> None:
+def _around_copy(steps: Plan, name: str, current: HostFacts, how: list[str]) -> None:
     """A disk is copied while nobody writes to it; who ran before runs again."""
-    if found.running:
+    if current.running:
         how.append(name)
         steps.start.append(name)
-    elif found.remains:
-        _clean(steps, name, found)
+    elif current.remains:
+        _clean(steps, name, current)
 
 
-def _clean(steps: Plan, name: str, found: HostFacts) -> None:
+def _clean(steps: Plan, name: str, current: HostFacts) -> None:
     steps.clean.append(name)
-    steps.changes.append(f"clear what is left of {name}: {', '.join(found.remains)}")
+    steps.changes.append(f"clear what is left of {name}: {', '.join(current.remains)}")
 
 
 def _plug(steps: Plan, name: str, networks: list[str]) -> None:

@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,13 @@ class Mount:
 
 def mounts(pid: int | str = "self") -> list[Mount]:
     """What is mounted in a process's namespace, by default this one's, in the order of mounting (proc_pid_mountinfo(5))."""
+    return parse_mounts(Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8"))
+
+
+def parse_mounts(mountinfo: str) -> list[Mount]:
+    """The mounts in the text of a mountinfo; the number of its optional fields differs from line to line."""
     found = []
-    for line in Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8").splitlines():
+    for line in mountinfo.splitlines():
         fields = line.split(" ")
         separator = fields.index("-")
         found.append(Mount(device=fields[2], target=_unescape(fields[4]), fstype=fields[separator + 1], options=fields[separator + 3]))
@@ -73,9 +78,9 @@ def hierarchies() -> list[Path]:
 
     The controllers' version 1 hierarchies (memory, cpu) are never touched: they belong to whoever runs the machine.
     """
-    found = mounts()
-    unified = [Path(mount.target) for mount in found if mount.fstype == "cgroup2"]
-    legacy = [Path(mount.target) for mount in found if mount.fstype == "cgroup" and "name=systemd" in mount.options.split(",")]
+    current = mounts()
+    unified = [Path(mount.target) for mount in current if mount.fstype == "cgroup2"]
+    legacy = [Path(mount.target) for mount in current if mount.fstype == "cgroup" and "name=systemd" in mount.options.split(",")]
     if not unified:
         raise CloudError(
             "no cgroup2 file system is mounted on this machine, hosts need one", "mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified"
@@ -132,9 +137,9 @@ class Cgroup:
         """Hands the machine's controllers down, where it gives any: then limits work inside the hosts."""
         parent = self.directories[0].parent
         with contextlib.suppress(OSError):  # the machine may hold them back; hosts then run without limits
-            wanted = (parent / "cgroup.controllers").read_text(encoding="ascii").split()
+            desired = (parent / "cgroup.controllers").read_text(encoding="ascii").split()
             given = (parent / "cgroup.subtree_control").read_text(encoding="ascii").split()
-            missing = [f"+{controller}" for controller in wanted if controller not in given]
+            missing = [f"+{controller}" for controller in desired if controller not in given]
             if missing:
                 (parent / "cgroup.subtree_control").write_text(" ".join(missing), encoding="ascii")
 

@@ -10,7 +10,7 @@ import shutil
 import signal
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab import disk, files, network
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.boot import Boots, host_cgroup, machine_name
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.definition import (
@@ -315,14 +315,14 @@ class Runtime:
         links = network.links()
         hosts = {}
         for name, host in self.lab.hosts.items():
-            found = self._observe_host(host, links)
+            current = self._observe_host(host, links)
             hosts[name] = {
-                "state": found.state,
+                "state": current.state,
                 "pid": self.cgroup(name).init(),
                 "zone": host.zone,
                 "addresses": {network_name: str(address) for network_name, address in host.addresses.items()},
-                "unplugged": sorted(found.unplugged),
-                "snapshots": sorted(found.snapshots),
+                "unplugged": sorted(current.unplugged),
+                "snapshots": sorted(current.snapshots),
                 "image": disk.read_json(self.lab.host_dir(name) / "host.json").get("image"),
             }
             if name in self.boot_seconds:

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.disk import read_json
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.image import ImageStore
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.machine import Register

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.network import declaration, northbound
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network import nb_cfg, northbound, validation
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.declaration import Limits
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.client import ATTEMPTS, Database, Tls
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.rows import Change, plan
@@ -19,9 +19,9 @@ def connect(remote: str, tls: Tls | None, timeout: float) -> Database:
     return Database(remote, northbound.SCHEMA, northbound.COLUMNS, timeout, tls)
 
 
-def refuse(tenants: list[Mapping[str, Any]], limits: Limits) -> None:
+def ensure_valid(tenants: list[Mapping[str, Any]], limits: Limits) -> None:
     """Raise CloudError with everything that is wrong with a declaration."""
-    problems = declaration.check(tenants, limits)
+    problems = validation.check(tenants, limits)
     if problems:
         lines = "\n".join(f"{problem.subject}: {problem.problem}" for problem in problems)
         raise CloudError(f"{len(problems)} errors in the declared networks, nothing was changed\n{lines}", "Correct them and run again.")
@@ -32,15 +32,15 @@ def converge(database: Database, tenants: list[Mapping[str, Any]], owner: str, l
 
     Raises CloudError when the declaration is wrong, the database refuses it, or it has no effect in time.
     """
-    refuse(tenants, limits)
+    ensure_valid(tenants, limits)
     desired = northbound.rows(tenants, owner, limits)
     for _attempt in range(ATTEMPTS):
         changes = plan(database.rows(owner), desired)
         if check or not changes:
             return changes
-        target = _commit(database, changes)
+        target = nb_cfg.commit(database, changes)
         if target:
-            _await_effect(database, target, wait)
+            nb_cfg.await_effect(database, target, wait)
             left = plan(database.rows(owner), desired)
             if left:
                 raise CloudError(
@@ -49,26 +49,3 @@ def converge(database: Database, tenants: list[Mapping[str, Any]], owner: str, l
                 )
             return changes
     raise CloudError(f"{database.remote} changed under each of {ATTEMPTS} attempts", "Something else writes the same rows all the time.")
-
-
-def _commit(database: Database, changes: list[Change]) -> int:
-    """Commit the changes with the next number of configuration; return that number, 0 when the database changed meanwhile."""
-    numbers = next(iter(database.table("NB_Global")), None)
-    if numbers is None:
-        raise CloudError(
-            "The northbound database has no row in NB_Global", "northd makes it: is ovn-northd.service running on a control host?"
-        )
-    before = numbers.nb_cfg
-
-    def count(transaction: Any) -> None:
-        numbers.verify("nb_cfg")  # two writers at once must not wait for the same number
-        numbers.nb_cfg = before + 1
-
-    return before + 1 if database.apply(changes, count) else 0
-
-
-def _await_effect(database: Database, target: int, wait: str) -> None:
-    """Wait until northd (sb), or every living host (hv), works by the change. Raises CloudError."""
-    who = {"sb": "northd to turn the change into flows", "hv": "every host to install the flows"}
-    if wait in who:
-        database.wait(lambda: getattr(next(iter(database.table("NB_Global"))), f"{wait}_cfg") >= target, who[wait])

@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.client import ATTEMPTS, Database, Tls, library
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network import nb_cfg
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.client import ATTEMPTS, Database, Tls
 
 SCHEMA = "/usr/share/ovn/ovn-sb.ovsschema"
 # ovn-sb(5): each controller writes the number that it has caught up with into its own row of Chassis_Private.
@@ -22,12 +23,8 @@ def connect(remote: str, tls: Tls | None, timeout: float) -> Database:
 def _ask(northbound: Database) -> int:
     """Raise the number in the northbound database by one; return it. Raises CloudError."""
     for _attempt in range(ATTEMPTS):
-        numbers = next(iter(northbound.table("NB_Global")))
-        target = numbers.nb_cfg + 1
-        transaction = library.Transaction(northbound.idl)
-        numbers.verify("nb_cfg")
-        numbers.nb_cfg = target
-        if northbound._commit(transaction):
+        target = nb_cfg.commit(northbound, [])
+        if target:
             return target
     raise CloudError(f"{northbound.remote} changed under each of {ATTEMPTS} attempts", "Something else writes NB_Global all the time.")
 
@@ -44,10 +41,10 @@ def silent(northbound: Database, southbound: Database, hosts: list[str], timeout
         return {row.hostname for row in southbound.table("Chassis") if row.name in names}
 
     southbound.until(lambda: set(hosts) <= working(), timeout)
-    found = working()
-    if not found:
+    answered = working()
+    if not answered:
         raise CloudError(
             f"No controller of OVN answered within {timeout:g} s, so that OVN cannot say which nodes are gone",
             "Name the lost node: -e failed_node=NAME. Or cure OVN first: systemctl status ovn-central on the hosts of group ovn_central.",
         )
-    return set(hosts) - found
+    return set(hosts) - answered

@@ -40,8 +40,8 @@ COLUMNS = {
     "HA_Chassis_Group": ["name", "ha_chassis", "external_ids"],
     "HA_Chassis": ["chassis_name", "priority", "external_ids"],
 }
-EVERYONE = "hc.ports"
-EGRESS = "honeycomb.egress"
+ALL_PORTS = "hc.ports"
+EGRESS = f"{declaration.PROVIDER}.{declaration.EGRESS}"
 EGRESS_PHYSICAL = "honeycomb-egress"
 
 # What no tenant's port may send, whatever its groups are. Port security has checked its addresses before; these are about what it
@@ -84,17 +84,17 @@ def group_name(tenant: str, group: str) -> str:
 
 
 def rows(tenants: list[Mapping[str, Any]], owner: str, limits: Limits) -> Rows:
-    """Return all rows for a declaration that ``declaration.check`` accepts."""
+    """Return all rows for a declaration that ``validation.check`` accepts."""
     builder = _Builder(owner)
     if not tenants:
         return {}
-    everyone = builder.add("Port_Group", EVERYONE, {"name": EVERYONE, "ports": [], "acls": []})
+    all_ports = builder.add("Port_Group", ALL_PORTS, {"name": ALL_PORTS, "ports": [], "acls": []})
     for name, match in FORBIDDEN.items():
-        acl = _acl(builder, f"forbidden {name}", "from-lport", FORBIDDEN_PRIORITY, f"inport == @{EVERYONE} && ({match})", "drop", name)
-        builder.hold(everyone, "acls", acl)
+        acl = _acl(builder, f"forbidden {name}", "from-lport", FORBIDDEN_PRIORITY, f"inport == @{ALL_PORTS} && ({match})", "drop", name)
+        builder.hold(all_ports, "acls", acl)
     egress = _egress(builder, limits) if any(router.get("egress") for tenant in tenants for router in tenant.get("routers", [])) else None
     for tenant in tenants:
-        _tenant(builder, tenant, limits, everyone, egress)
+        _tenant(builder, tenant, limits, all_ports, egress)
     return builder.finished()
 
 
@@ -103,7 +103,7 @@ def _acl(builder: _Builder, key: str, direction: str, priority: int, match: str,
     return builder.add("ACL", key, columns, **names)
 
 
-def _tenant(builder: _Builder, tenant: Mapping[str, Any], limits: Limits, everyone: Ref, egress: tuple[Ref, Ref] | None) -> None:
+def _tenant(builder: _Builder, tenant: Mapping[str, Any], limits: Limits, all_ports: Ref, egress: tuple[Ref, Ref] | None) -> None:
     name = tenant["name"]
     groups: dict[str, Ref] = {}
     switches: dict[str, tuple[Ref, Mapping[str, Any]]] = {}
@@ -117,7 +117,7 @@ def _tenant(builder: _Builder, tenant: Mapping[str, Any], limits: Limits, everyo
             network=network["name"],
         )
         switches[network["name"]] = switch, network
-        _ports(builder, name, network, limits, switch, everyone, groups, network["name"] in routed)
+        _ports(builder, name, network, limits, switch, all_ports, groups, network["name"] in routed)
     for group, ref in groups.items():
         closed = f"outport == @{group_name(name, group)} && ip"
         acl = _acl(builder, f"{name} closed {group}", "to-lport", CLOSED_PRIORITY, closed, "drop", f"{name}.{group}", tenant=name)
@@ -138,7 +138,7 @@ def _ports(
     network: Mapping[str, Any],
     limits: Limits,
     switch: Ref,
-    everyone: Ref,
+    all_ports: Ref,
     groups: dict[str, Ref],
     routed: bool,
 ) -> None:
@@ -166,7 +166,7 @@ def _ports(
                 columns[f"dhcpv{address.version}_options"] = option
         ref = builder.add("Logical_Switch_Port", key, columns, tenant=tenant, network=network["name"], port=port["name"])
         builder.hold(switch, "ports", ref)
-        builder.hold(everyone, "ports", ref)
+        builder.hold(all_ports, "ports", ref)
         for group in port.get("groups", []):
             if group not in groups:
                 title = group_name(tenant, group)
@@ -241,7 +241,7 @@ def _router(
     if router.get("egress") and egress:
         switch, group = egress
         network = ipaddress.ip_network(limits.egress_network)
-        port = _patch(builder, ref, switch, f"{name}.egress", [f"{router['egress']}/{network.prefixlen}"], {}, tenant)
+        port = _patch(builder, ref, switch, f"{name}.{declaration.EGRESS}", [f"{router['egress']}/{network.prefixlen}"], {}, tenant)
         builder.rows[port]["ha_chassis_group"] = group
         route = {"ip_prefix": "0.0.0.0/0", "nexthop": str(gateway(network))}
         builder.hold(ref, "static_routes", builder.add("Logical_Router_Static_Route", f"{name} default", route, tenant=tenant))
@@ -273,7 +273,7 @@ def _patch(builder: _Builder, router: Ref, switch: Ref, name: str, networks: lis
 
 
 def _egress(builder: _Builder, limits: Limits) -> tuple[Ref, Ref]:
-    """The switch behind which the gateway hosts route to the world, and the group of those hosts."""
+    """The switch behind which the gateway hosts route to external networks, and the group of those hosts."""
     switch = builder.add("Logical_Switch", EGRESS, {"name": EGRESS, "ports": []})
     localnet = {
         "name": f"lsp.{EGRESS}",

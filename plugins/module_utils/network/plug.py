@@ -5,36 +5,30 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
-import subprocess
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.network.port import BRIDGE, DIRECTORY, Port, State, Step, plan, shaping, texts
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import output_of, run
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network.port import (
+    BRIDGE,
+    DIRECTORY,
+    Port,
+    State,
+    Step,
+    links_of,
+    plan,
+    rates_of,
+    shaping,
+    tables_of,
+    texts,
+    unproved,
+)
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb import switch
 
 NAMESPACES = Path("/run/netns")
 LOADED = Path("/run/honeycomb/ports")  # each table as nft printed it right after it was loaded
 ENABLED = Path("/etc/systemd/system/multi-user.target.wants")
-ENVIRONMENT = {**os.environ, "LC_ALL": "C.UTF-8", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-
-
-def run(*command: str, purpose: str, stdin: str = "") -> str:
-    """Return a command's output. Raises CloudError."""
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, env=ENVIRONMENT, timeout=60, check=False)
-    if done.returncode:
-        raise CloudError(
-            f"Could not {purpose}: {done.stderr.strip() or done.stdout.strip()}", f"Run by hand on the host: {' '.join(command)}"
-        )
-    return done.stdout
-
-
-def quietly(*command: str) -> str:
-    """Return a command's output, empty when it fails: what it asks about may not exist."""
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, timeout=60, check=False)
-    return done.stdout if not done.returncode else ""
 
 
 def same_namespace(port: Port) -> bool:
@@ -45,20 +39,19 @@ def same_namespace(port: Port) -> bool:
         return False
 
 
+def _listing(*command: str) -> list[dict]:
+    """Return what a command says in JSON, nothing when it fails: what it asks about may not exist."""
+    return json.loads(output_of(command) or "[]")
+
+
 def read(ports: list[Port]) -> State:
     """Read everything about our ports on this host, with one call of each tool and one in each namespace."""
-    state = State()
-    for link in json.loads(quietly("ip", "-json", "link") or "[]"):
-        if link["ifname"].startswith(("hct-", "hcu-", "hco-")):
-            state.links[link["ifname"]] = link["mtu"], link.get("ifalias", ""), "UP" in link["flags"]
-    for queue in json.loads(quietly("tc", "-json", "qdisc", "show") or "[]"):
-        if queue["kind"] == "tbf" and queue.get("root"):
-            state.rates[queue["dev"]] = queue["options"]["rate"] * 8 / 1e6
+    state = State(links_of(_listing("ip", "-json", "link")), rates_of(_listing("tc", "-json", "qdisc", "show")))
     state.tables = {name for name, text in tables().items() if (LOADED / name).exists() and (LOADED / name).read_text() == text}
     for port in ports:
         if not (NAMESPACES / port.netns).exists() or (port.pid and not same_namespace(port)):
             continue
-        listing = json.loads(quietly("ip", "-netns", port.netns, "-json", "address", "show", "dev", port.interface) or "[]")
+        listing = _listing("ip", "-netns", port.netns, "-json", "address", "show", "dev", port.interface)
         for link in (link for link in listing if link.get("ifname") == port.interface):
             addresses = tuple(sorted(f"{one['local']}/{one['prefixlen']}" for one in link.get("addr_info", [])))
             gateways = default_routes(port) if port.gateways else ()
@@ -72,17 +65,15 @@ def read(ports: list[Port]) -> State:
 
 def default_routes(port: Port) -> tuple[str, ...]:
     """Return the gateways of the default routes in a port's namespace."""
-    found = []
+    routes = []
     for family in ("-4", "-6"):
-        found += json.loads(quietly("ip", "-netns", port.netns, "-json", family, "route", "show", "default") or "[]")
-    return tuple(route["gateway"] for route in found if route.get("dev") == port.interface and "gateway" in route)
+        routes += _listing("ip", "-netns", port.netns, "-json", family, "route", "show", "default")
+    return tuple(route["gateway"] for route in routes if route.get("dev") == port.interface and "gateway" in route)
 
 
 def tables() -> dict[str, str]:
     """Return our nftables tables by name, as nft prints them without counters."""
-    text = quietly("nft", "--stateless", "list", "ruleset", "netdev")
-    found = re.findall(r"^table netdev (hcp-\w+) \{\n(.*?)^\}$", text, re.MULTILINE | re.DOTALL)
-    return {name: content for name, content in found}
+    return tables_of(output_of(["nft", "--stateless", "list", "ruleset", "netdev"]))
 
 
 class Host:
@@ -94,10 +85,10 @@ class Host:
         self.switch = switch.Switch(timeout)
 
     def converge(self, ports: list[Port], scope: str, prune: bool, check: bool) -> list[str]:
-        """Make the ports as wanted and, with ``prune``, remove those of ``scope`` that are not; return what was done. Raises CloudError."""
+        """Make the ports as desired and, with ``prune``, remove all others of ``scope``; return what was done. Raises CloudError."""
         state = read(ports)
         steps = [step for port in ports for step in plan(port, state, self.userspace)]
-        wanted = {BRIDGE: switch.Bridge(ports={port.switch_side: switch.Port(port.switch_side, "", port.ids) for port in ports})}
+        desired = {BRIDGE: switch.Bridge(ports={port.switch_side: switch.Port(port.switch_side, "", port.ids) for port in ports})}
         surplus = self._surplus(ports, scope) if prune else {}
         changes = [f"unplug {name}" for name in surplus.values()] + [str(step) for step in steps]
         if not check:
@@ -107,8 +98,9 @@ class Host:
                 self._unplug(interface, name)
             for step in steps:
                 self._carry_out(step)
-        changes += [f"{step}" for step in self.switch.converge(wanted, {}, check)]
-        if not check:
+        changes += [f"{step}" for step in self.switch.converge(desired, {}, check)]
+        if ports and not check:
+            self._set_up(ports)
             self._await_claim(ports)
             self._prove(ports)
         return changes
@@ -120,14 +112,14 @@ class Host:
             self._unplug(port.switch_side, port.name)
 
     def _surplus(self, ports: list[Port], scope: str) -> dict[str, str]:
-        """Return interface -> name of ports of the scope that are plugged and not wanted."""
+        """Return interface -> name of ports of the scope that are plugged and not desired."""
         bridges, _ids = self.switch.read()
         plugged = bridges[BRIDGE].ports.values() if BRIDGE in bridges else []
-        wanted = {port.switch_side for port in ports}
+        desired = {port.switch_side for port in ports}
         return {
             one.name: one.ids.get("iface-id", one.name)
             for one in plugged
-            if one.ids.get(switch.MARK) == scope and one.name not in wanted and one.name.startswith("hco-")
+            if one.ids.get(switch.MARK) == scope and one.name not in desired and one.name.startswith("hco-")
         }
 
     def _detach(self, interfaces: set[str]) -> None:
@@ -149,34 +141,34 @@ class Host:
         else:
             netns = name
         if (NAMESPACES / netns).exists():
-            run("ip", "netns", "delete", netns, purpose=f"delete the namespace of {name}")
+            run(["ip", "netns", "delete", netns], f"delete the namespace of {name}")
 
     def _remove_links(self, identity: str) -> None:
-        quietly("nft", "delete", "table", "netdev", f"hcp-{identity}")
+        output_of(["nft", "delete", "table", "netdev", f"hcp-{identity}"])
         (LOADED / f"hcp-{identity}").unlink(missing_ok=True)
         for name in (f"hct-{identity}", f"hcu-{identity}"):
             if Path("/sys/class/net", name).exists():
-                run("ip", "link", "delete", name, purpose=f"delete {name}")
+                run(["ip", "link", "delete", name], f"delete {name}")
 
     def _carry_out(self, step: Step) -> None:
         port = step.port
-        wanted = texts(port, self.userspace)
+        desired = texts(port, self.userspace)
         if step.verb == "write":
-            self._write(port, wanted.files())
+            self._write(port, desired.files())
         elif step.verb == "plug":
             self._namespace(port)
             self._remove_links(port.id)
-            if quietly("ip", "-netns", port.netns, "link", "show", "dev", port.interface):
+            if output_of(["ip", "-netns", port.netns, "link", "show", "dev", port.interface]):
                 raise CloudError(
                     f"{port.netns} has an interface {port.interface} that is not ours, expected none",
                     f"If nothing needs it: ip -netns {port.netns} link delete {port.interface}",
                 )
-            run("ip", "-batch", "-", purpose=f"make the interfaces of {port.name}", stdin=wanted.host)
-            run("ip", "-netns", port.netns, "-batch", "-", purpose=f"set up {port.interface} of {port.name}", stdin=wanted.inside)
-            self._load(port, wanted.filter)
+            run(["ip", "-batch", "-"], f"make the interfaces of {port.name}", stdin=desired.host)
+            run(["ip", "-netns", port.netns, "-batch", "-"], f"set up {port.interface} of {port.name}", stdin=desired.inside)
+            self._load(port, desired.filter)
             self._shape(port)
         elif step.verb == "filter":
-            self._load(port, wanted.filter)
+            self._load(port, desired.filter)
         else:
             self._shape(port)
 
@@ -185,11 +177,11 @@ class Host:
         path = NAMESPACES / port.netns
         if port.pid:
             if path.exists() and not same_namespace(port):
-                run("ip", "netns", "delete", port.netns, purpose=f"forget the former namespace of {port.name}")
+                run(["ip", "netns", "delete", port.netns], f"forget the former namespace of {port.name}")
             if not path.exists():
-                run("ip", "netns", "attach", port.netns, str(port.pid), purpose=f"name the namespace of process {port.pid}")
+                run(["ip", "netns", "attach", port.netns, str(port.pid)], f"name the namespace of process {port.pid}")
         elif not path.exists():
-            run("ip", "netns", "add", port.netns, purpose=f"make the namespace of {port.name}")
+            run(["ip", "netns", "add", port.netns], f"make the namespace of {port.name}")
 
     @staticmethod
     def _write(port: Port, files: dict[str, str]) -> None:
@@ -205,7 +197,7 @@ class Host:
 
     @staticmethod
     def _load(port: Port, text: str) -> None:
-        run("nft", "-f", "-", purpose=f"load the filter of {port.name}", stdin=text)
+        run(["nft", "-f", "-"], f"load the filter of {port.name}", stdin=text)
         LOADED.mkdir(parents=True, exist_ok=True)
         (LOADED / port.table).write_text(tables().get(port.table, ""))
 
@@ -214,9 +206,18 @@ class Host:
         limits = shaping(port)
         for name in (port.tenant_side, port.uplink):
             if name not in limits:
-                quietly("tc", "qdisc", "delete", "dev", name, "root")
+                output_of(["tc", "qdisc", "delete", "dev", name, "root"])
         if limits:
-            run("tc", "-batch", "-", purpose=f"limit the bandwidth of {port.name}", stdin=texts(port, False).shape)
+            run(["tc", "-batch", "-"], f"limit the bandwidth of {port.name}", stdin=texts(port, False).shape)
+
+    def _set_up(self, ports: list[Port]) -> None:
+        """Set the switch's ends up once ovs-vswitchd has adopted them.
+
+        It sets PROMISC by reading an interface's flags and writing them back: an UP that was set in between is lost.
+        """
+        names = [port.switch_side for port in ports]
+        self.switch.await_adoption(names)
+        run(["ip", "-batch", "-"], "set ports up", stdin="".join(f"link set dev {name} up\n" for name in names))
 
     def _await_claim(self, ports: list[Port]) -> None:
         """Wait until OVN has claimed the ports for this host and installed their flows."""
@@ -236,17 +237,9 @@ class Host:
 
     @staticmethod
     def _prove(ports: list[Port]) -> None:
-        """Read limits and filters back: a tool's success is no proof of an effect."""
+        """Read interfaces, limits and filters back: a tool's success is no proof of an effect."""
         state = read([])
         for port in ports:
-            if port.table not in state.tables:
-                raise CloudError(
-                    f"{port.name}: expected the filter {port.table} to be loaded, found another or none", "nft list ruleset netdev"
-                )
-            for name, rate in shaping(port).items():
-                found = state.rates.get(name, 0)
-                if abs(found - rate) > max(0.001, rate / 1000):
-                    raise CloudError(
-                        f"{port.name}: expected a limit of {rate:g} Mbit/s on {name}, found {f'{found:g} Mbit/s' if found else 'none'}",
-                        "Does the host's kernel have sch_tbf? tc qdisc show",
-                    )
+            problem = unproved(port, state)
+            if problem:
+                raise problem

@@ -13,7 +13,10 @@ Without the nft table the two pairs are not connected: whatever fails, fails clo
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 BRIDGE = "br-int"
 DIRECTORY = "/etc/honeycomb/ports"
@@ -184,6 +187,23 @@ class State:
     enabled: set[str] = field(default_factory=set)
 
 
+def links_of(listing: list[dict]) -> dict[str, tuple[int, str, bool]]:
+    """Return the links of ours in what `ip -json link` says."""
+    ours = (link for link in listing if link["ifname"].startswith(("hct-", "hcu-", "hco-")))
+    return {link["ifname"]: (link["mtu"], link.get("ifalias", ""), "UP" in link["flags"]) for link in ours}
+
+
+def rates_of(listing: list[dict]) -> dict[str, float]:
+    """Return the limits in what `tc -json qdisc show` says, which counts bytes per second."""
+    queues = (queue for queue in listing if queue["kind"] == "tbf" and queue.get("root"))
+    return {queue["dev"]: queue["options"]["rate"] * 8 / 1e6 for queue in queues}
+
+
+def tables_of(ruleset: str) -> dict[str, str]:
+    """Return the content of our tables in what `nft list ruleset netdev` says."""
+    return dict(re.findall(r"^table netdev (hcp-\w+) \{\n(.*?)^\}$", ruleset, re.MULTILINE | re.DOTALL))
+
+
 @dataclass(frozen=True)
 class Step:
     """One thing to do to a port: ``plug`` (make its interfaces anew), ``filter``, ``shape``, ``write``."""
@@ -197,18 +217,18 @@ class Step:
 
 
 def plan(port: Port, state: State, userspace: bool) -> list[Step]:
-    """Return what makes one port as wanted.
+    """Return what makes one port as desired.
 
     A port whose interfaces differ is plugged anew, as a cable is: that also loads filter and limits.
     """
     steps = []
-    wanted = texts(port, userspace)
-    if not port.pid and (state.files.get(port.id) != wanted.files() or port.id not in state.enabled):
+    desired = texts(port, userspace)
+    if not port.pid and (state.files.get(port.id) != desired.files() or port.id not in state.enabled):
         steps.append(Step("write", port, "for the next boot"))
     reason = _unplugged(port, state)
     if reason:
         return [*steps, Step("plug", port, reason)]
-    if port.table not in state.tables or (port.id in state.files and state.files[port.id].get("filter.nft") != wanted.filter):
+    if port.table not in state.tables or (port.id in state.files and state.files[port.id].get("filter.nft") != desired.filter):
         steps.append(Step("filter", port, "the filter differs"))
     limits = shaping(port)
     for name in (port.tenant_side, port.uplink):
@@ -238,3 +258,21 @@ def _unplugged(port: Port, state: State) -> str:
     if not set(port.gateways) <= set(gateways):
         return f"{port.interface} lacks the default route by {', '.join(sorted(set(port.gateways) - set(gateways)))}"
     return "" if up else f"{port.interface} is down"
+
+
+def unproved(port: Port, state: State) -> CloudError | None:
+    """Return what is not as it was just made on the host's side of a port; None when all is."""
+    for name in (port.tenant_side, port.uplink, port.switch_side):
+        if name not in state.links or not state.links[name][2]:
+            seen = "down" if name in state.links else "missing"
+            return CloudError(f"{port.name}: expected {name} to be up, found it {seen}", "Does something else change it? ip monitor link")
+    if port.table not in state.tables:
+        return CloudError(f"{port.name}: expected the filter {port.table} to be loaded, found another or none", "nft list ruleset netdev")
+    for name, rate in shaping(port).items():
+        current = state.rates.get(name, 0)
+        if abs(current - rate) > max(0.001, rate / 1000):
+            return CloudError(
+                f"{port.name}: expected a limit of {rate:g} Mbit/s on {name}, found {f'{current:g} Mbit/s' if current else 'none'}",
+                "Does the host's kernel have sch_tbf? tc qdisc show",
+            )
+    return None

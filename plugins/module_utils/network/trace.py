@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.declaration import derived_mac, port_id, port_mac
 
 EXPLANATIONS = {
@@ -43,7 +43,7 @@ class End:
 
 def ends(tenants: list[Mapping[str, Any]]) -> dict[str, End]:
     """Return all declared ports by name."""
-    found = {}
+    known = {}
     for tenant in tenants:
         routers = {network: router["name"] for router in tenant.get("routers", []) for network in router["networks"]}
         for network in tenant.get("networks", []):
@@ -52,8 +52,8 @@ def ends(tenants: list[Mapping[str, Any]]) -> dict[str, End]:
                 addresses = tuple(str(ipaddress.ip_address(text)) for text in port["addresses"])
                 mac = port_mac(tenant["name"], network["name"], port)
                 router = f"{tenant['name']}.{routers[network['name']]}" if network["name"] in routers else ""
-                found[name] = End(name, f"{tenant['name']}.{network['name']}", mac, addresses, port.get("host") or "", router)
-    return found
+                known[name] = End(name, f"{tenant['name']}.{network['name']}", mac, addresses, port.get("host") or "", router)
+    return known
 
 
 def resolve(tenants: list[Mapping[str, Any]], source: str, target: str) -> tuple[End, End | None, str]:
@@ -114,9 +114,9 @@ def verdict(output: str, receiver: End | None) -> tuple[bool, str]:
         return True, f"it leaves by {delivered[-1]}"
     stage, rule = "", ""
     for line in output.splitlines():
-        found = re.match(r"\s*\d+\. (\w+)(?: \([^)]*\))?: (.*)$", line)
+        match = re.match(r"\s*\d+\. (\w+)(?: \([^)]*\))?: (.*)$", line)
         # The table behind a rule only carries out what the rule said.
-        if found and not (found[1].endswith("_acl_action") and stage.endswith("_acl_eval")):
-            stage, rule = found[1], found[2]
+        if match and not (match[1].endswith("_acl_action") and stage.endswith("_acl_eval")):
+            stage, rule = match[1], match[2]
     reason = EXPLANATIONS.get(stage, "no flow lets it pass")
     return False, f"it is dropped in {stage or 'the first table'}: {reason} ({rule or 'no flow matched'})"

@@ -10,8 +10,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import run
 from ansible_collections.honeycomb.cloud.plugins.module_utils.oci import archive
-from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import run
 
 # Removed from every image, below its root. Packages stay installed as far as dpkg knows, so that a scanner finds their versions.
 USELESS = (

@@ -5,12 +5,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import run
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,6 @@ class Status:
     servers: dict[str, str]
 
 
-def run(*command: str, purpose: str) -> str:
-    """Return a command's output. Raises CloudError."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    if done.returncode:
-        raise CloudError(f"Could not {purpose}: {done.stderr.strip() or done.stdout.strip()}", f"Run by hand: {' '.join(command)}")
-    return done.stdout
-
-
 def steps(member: Member, exists: bool, bootstrap: bool) -> list[str]:
     """Return the ovsdb-tool command that makes a member that has no database; nothing when it has one."""
     if exists:
@@ -58,7 +50,7 @@ def make(member: Member, bootstrap: bool, check: bool) -> str:
     if not command:
         return ""
     if not check:
-        run("ovsdb-tool", *command, purpose=f"make this host's member of {member.database}")
+        run(["ovsdb-tool", *command], f"make this host's member of {member.database}")
     return f"{'create' if bootstrap else 'join'} the cluster of {member.database}"
 
 
@@ -66,8 +58,8 @@ def parse(output: str) -> Status:
     """Read the answer to `ovn-appctl cluster/status`."""
 
     def value(name: str) -> str:
-        found = re.search(rf"^{name}: (.*)$", output, re.MULTILINE)
-        return found[1].strip() if found else ""
+        match = re.search(rf"^{name}: (.*)$", output, re.MULTILINE)
+        return match[1].strip() if match else ""
 
     servers = dict(re.findall(r"^ +(\w+) \(\w+ at (\S+)\)", output, re.MULTILINE))
     return Status(value("Status"), value("Role"), value("Leader"), servers)
@@ -76,17 +68,17 @@ def parse(output: str) -> Status:
 def status(member: Member) -> Status:
     """Ask this host's member. Raises CloudError when it does not answer."""
     return parse(
-        run("ovn-appctl", "-t", member.control, "cluster/status", member.database, purpose=f"ask the cluster of {member.database}")
+        run(["ovn-appctl", "-t", member.control, "cluster/status", member.database], f"ask the cluster of {member.database}", timeout=60)
     )
 
 
-def stale(found: Status, addresses: set[str]) -> list[str]:
+def stale(current: Status, addresses: set[str]) -> list[str]:
     """Return the servers to remove from the cluster: those of hosts that are no members any more, and all but the newest of one address.
 
     A host that lost its disk joins as a new server; the old one would count in every majority for ever. The newest is listed last.
     """
-    newest = {address: server for server, address in found.servers.items()}
-    return [server for server, address in found.servers.items() if address not in addresses or newest[address] != server]
+    newest = {address: server for server, address in current.servers.items()}
+    return [server for server, address in current.servers.items() if address not in addresses or newest[address] != server]
 
 
 def await_health(member: Member, expected: set[str], timeout: float) -> Status:
@@ -94,10 +86,11 @@ def await_health(member: Member, expected: set[str], timeout: float) -> Status:
     end = time.monotonic() + timeout
     while True:
         try:
-            found = status(member)
-            seen = f"status {found.status!r}, role {found.role!r}, leader {found.leader!r}, servers {sorted(found.servers.values())}"
-            if found.status == "cluster member" and found.leader not in ("", "unknown") and expected <= set(found.servers.values()):
-                return found
+            current = status(member)
+            servers = sorted(current.servers.values())
+            seen = f"status {current.status!r}, role {current.role!r}, leader {current.leader!r}, servers {servers}"
+            if current.status == "cluster member" and current.leader not in ("", "unknown") and expected <= set(servers):
+                return current
         except CloudError as error:
             seen = error.message
         if time.monotonic() > end:
@@ -108,11 +101,11 @@ def await_health(member: Member, expected: set[str], timeout: float) -> Status:
         time.sleep(0.2)
 
 
-def remove_stale(member: Member, found: Status, addresses: set[str], check: bool) -> list[str]:
+def remove_stale(member: Member, current: Status, addresses: set[str], check: bool) -> list[str]:
     """Remove servers that no host stands behind; return what was done."""
     done = []
-    for server in stale(found, addresses):
+    for server in stale(current, addresses):
         if not check:
-            run("ovn-appctl", "-t", member.control, "cluster/kick", member.database, server, purpose=f"remove server {server}")
-        done.append(f"remove server {server} ({found.servers[server]}) from the cluster of {member.database}")
+            run(["ovn-appctl", "-t", member.control, "cluster/kick", member.database, server], f"remove server {server}")
+        done.append(f"remove server {server} ({current.servers[server]}) from the cluster of {member.database}")
     return done

@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Rows of an OVSDB database as plain data, and what differs between those that are there and those that are wanted.
+"""Rows of an OVSDB database as plain data, and what differs between those that are there and those that are desired.
 
 A row is named by its table and a key of ours, never by its UUID. Only rows that carry our mark in ``external_ids`` are known here:
 whatever else is in the database is foreign, is never a reason for a change, and is never changed.
@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 OWNER = "honeycomb-owner"
 KEY = "honeycomb-key"
@@ -67,7 +67,7 @@ def marks(owner: str, key: str, **names: str) -> dict[str, str]:
 
 
 def merged(before: Any, after: Any, column: str) -> Any:
-    """Return the value that a column gets: what is wanted, and of what is there the part that belongs to others."""
+    """Return the value that a column gets: what is desired, and of what is there the part that belongs to others."""
     if column == "external_ids":
         ours = {name: value for name, value in before.items() if not name.startswith("honeycomb-")}
         return {**ours, **after}
@@ -84,26 +84,26 @@ def plan(current: Rows, desired: Rows) -> list[Change]:
     creations = [Change("create", ref, {}, columns) for ref, columns in desired.items() if ref not in current]
     updates = []
     for ref, columns in desired.items():
-        found = current.get(ref)
-        if found is None:
+        row = current.get(ref)
+        if row is None:
             continue
         before, after = {}, {}
         for column, value in columns.items():
-            had = found[column]
+            had = row[column]
             if had == value:
                 continue
-            wanted = merged(had, value, column)
-            if had != wanted:
-                before[column], after[column] = had, wanted
+            merge = merged(had, value, column)
+            if had != merge:
+                before[column], after[column] = had, merge
         if after:
             updates.append(Change("update", ref, before, after))
     deletions = [Change("delete", ref, current[ref], {}) for ref in sorted(set(current) - set(desired))]
     for change in deletions:
-        refuse_foreign_children(change)
+        ensure_no_foreign_children(change)
     return creations + updates + deletions
 
 
-def refuse_foreign_children(change: Change) -> None:
+def ensure_no_foreign_children(change: Change) -> None:
     """Raise CloudError when the deletion of a row would delete rows of others that only it holds."""
     for column, value in change.before.items():
         held = [item for item in value if isinstance(item, Foreign)] if isinstance(value, list) else []

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.client import ATTEMPTS, Database
 
 REMOTE = "unix:/run/openvswitch/db.sock"
@@ -16,7 +17,7 @@ COLUMNS = {
     "Open_vSwitch": ["bridges", "external_ids", "next_cfg", "cur_cfg"],
     "Bridge": ["name", "ports", "datapath_type", "fail_mode", "other_config"],
     "Port": ["name", "interfaces"],
-    "Interface": ["name", "type", "external_ids", "error", "ofport"],
+    "Interface": ["name", "type", "external_ids", "error", "ofport", "ifindex"],
 }
 MARK = "honeycomb"  # in external_ids of the interfaces that we made; a bridge's other ports are not ours
 
@@ -32,7 +33,7 @@ class Port:
 
 @dataclass
 class Bridge:
-    """A bridge. An empty datapath or fail mode of a wanted one says nothing; ``whole`` removes ports of ours that are not listed."""
+    """A bridge. An empty datapath or fail mode of a desired one says nothing; ``whole`` removes ports of ours that are not listed."""
 
     datapath: str = ""
     fail_mode: str = ""
@@ -56,38 +57,87 @@ class Step:
         return f"{self.verb} {self.port.name} in {self.bridge}" if self.port else f"{self.verb} {self.bridge}"
 
 
-def plan(current: dict[str, Bridge], wanted: dict[str, Bridge], ids: dict[str, str], wanted_ids: dict[str, str]) -> list[Step]:
-    """Return what makes the switch as wanted. Bridges, ports and external_ids that are not named stay as they are.
+def plan(current: dict[str, Bridge], desired: dict[str, Bridge], ids: dict[str, str], desired_ids: dict[str, str]) -> list[Step]:
+    """Return what makes the switch as desired. Bridges, ports and external_ids that are not named stay as they are.
 
-    Raises CloudError when a port is wanted in one bridge and is in another that is not ours to change.
+    Raises CloudError when a port is desired in one bridge and is in another that is not ours to change.
     """
     steps = []
-    homes = {name: bridge for bridge, content in current.items() for name in content.ports}
-    for name, bridge in wanted.items():
-        found = current.get(name)
-        if found is None:
+    owners = {name: bridge for bridge, content in current.items() for name in content.ports}
+    for name, bridge in desired.items():
+        old = current.get(name)
+        if old is None:
             steps.append(Step("add bridge", name, value=bridge))
-            found = Bridge(bridge.datapath, bridge.fail_mode, mac=bridge.mac)
-        pairs = ((bridge.datapath, found.datapath), (bridge.fail_mode, found.fail_mode), (bridge.mac, found.mac))
+            old = Bridge(bridge.datapath, bridge.fail_mode, mac=bridge.mac)
+        pairs = ((bridge.datapath, old.datapath), (bridge.fail_mode, old.fail_mode), (bridge.mac, old.mac))
         if any(value and value != had for value, had in pairs):
             steps.append(Step("set bridge", name, value=bridge))
         for port in bridge.ports.values():
-            had = found.ports.get(port.name)
+            had = old.ports.get(port.name)
             if had is None:
-                if homes.get(port.name, name) != name:
+                owner = owners.get(port.name, name)
+                if owner != name:
                     raise CloudError(
-                        f"Interface {port.name} is a port of {homes[port.name]}, expected it to be free for {name}",
-                        f"If nothing needs it there: ovs-vsctl del-port {homes[port.name]} {port.name}",
+                        f"Interface {port.name} is a port of {owner}, expected it to be free for {name}",
+                        f"If nothing needs it there: ovs-vsctl del-port {owner} {port.name}",
                     )
                 steps.append(Step("add port", name, port))
             elif port.type != had.type or any(had.ids.get(key) != value for key, value in port.ids.items()):
                 steps.append(Step("set port", name, port))
         if bridge.whole:
-            steps += [
-                Step("remove port", name, port) for port in found.ports.values() if port.name not in bridge.ports and MARK in port.ids
-            ]
-    changed = {key: value for key, value in wanted_ids.items() if ids.get(key) != value}
+            steps += [Step("remove port", name, port) for port in old.ports.values() if port.name not in bridge.ports and MARK in port.ids]
+    changed = {key: value for key, value in desired_ids.items() if ids.get(key) != value}
     return [*steps, Step("set host", value=changed)] if changed else steps
+
+
+def bridge_columns(bridge: Bridge, datapath: str = "", fail_mode: list[str] | None = None, config: dict[str, str] | None = None) -> dict:
+    """Return the columns of a bridge's row, of which the others are those that it has: what the bridge says nothing about stays."""
+    return {
+        "datapath_type": bridge.datapath or datapath,
+        "fail_mode": [bridge.fail_mode] if bridge.fail_mode else fail_mode or [],
+        "other_config": {**(config or {}), **({"hwaddr": bridge.mac} if bridge.mac else {})},
+    }
+
+
+class _Writer:
+    """Carries steps out in a transaction: one method for each verb."""
+
+    def __init__(self, database: Database, transaction: Any, root: Any):
+        self.tables, self.transaction, self.root = database.idl.tables, transaction, root
+        self.bridges, self.ports, self.interfaces = (
+            {row.name: row for row in database.table(table)} for table in ("Bridge", "Port", "Interface")
+        )
+
+    def _insert(self, table: str, **columns: Any) -> Any:
+        row = self.transaction.insert(self.tables[table])
+        for name, value in columns.items():
+            setattr(row, name, value)
+        return row
+
+    def add_bridge(self, step: Step) -> None:
+        self.bridges[step.bridge] = row = self._insert("Bridge", name=step.bridge, **bridge_columns(step.value))
+        self.add_port(Step("add port", step.bridge, Port(step.bridge, "internal")))
+        self.root.addvalue("bridges", row)
+
+    def set_bridge(self, step: Step) -> None:
+        row = self.bridges[step.bridge]
+        for name, value in bridge_columns(step.value, row.datapath_type, row.fail_mode, row.other_config).items():
+            setattr(row, name, value)
+
+    def add_port(self, step: Step) -> None:
+        port = step.port
+        interface = self._insert("Interface", name=port.name, type=port.type, external_ids=port.ids)
+        self.bridges[step.bridge].addvalue("ports", self._insert("Port", name=port.name, interfaces=[interface]))
+
+    def set_port(self, step: Step) -> None:
+        row = self.interfaces[step.port.name]
+        row.type, row.external_ids = step.port.type, {**row.external_ids, **step.port.ids}
+
+    def remove_port(self, step: Step) -> None:
+        self.bridges[step.bridge].delvalue("ports", self.ports[step.port.name])
+
+    def set_host(self, step: Step) -> None:
+        self.root.external_ids = {**self.root.external_ids, **step.value}
 
 
 class Switch:
@@ -115,10 +165,10 @@ class Switch:
             )
         return bridges, dict(self.root.external_ids)
 
-    def converge(self, wanted: dict[str, Bridge], ids: dict[str, str], check: bool) -> list[Step]:
-        """Bring the switch to what is wanted, wait until it works so, and return what was done. Raises CloudError."""
+    def converge(self, desired: dict[str, Bridge], ids: dict[str, str], check: bool) -> list[Step]:
+        """Bring the switch to what is desired, wait until it works so, and return what was done. Raises CloudError."""
         for _attempt in range(ATTEMPTS):
-            steps = plan(*self._current(wanted, ids))
+            steps = plan(*self._current(desired, ids))
             if not steps or check:
                 return steps
             if self._apply(steps):
@@ -128,57 +178,42 @@ class Switch:
             f"{REMOTE} changed under each of {ATTEMPTS} attempts", "Something else writes to it all the time: ovsdb-client monitor"
         )
 
-    def _current(self, wanted: dict[str, Bridge], ids: dict[str, str]) -> tuple:
+    def _current(self, desired: dict[str, Bridge], ids: dict[str, str]) -> tuple:
         current, current_ids = self.read()
-        return current, wanted, current_ids, ids
+        return current, desired, current_ids, ids
 
     def _apply(self, steps: list[Step]) -> bool:
-        tables = self.database.idl.tables
+        """Do the steps in one transaction; False when the database changed meanwhile."""
 
         def change(transaction: Any) -> None:
-            bridges = {row.name: row for row in self.database.table("Bridge")}
-            ports = {row.name: row for row in self.database.table("Port")}
-            interfaces = {row.name: row for row in self.database.table("Interface")}
-
-            def add_port(bridge: Any, port: Port) -> None:
-                interface = transaction.insert(tables["Interface"])
-                interface.name, interface.type, interface.external_ids = port.name, port.type, port.ids
-                row = transaction.insert(tables["Port"])
-                row.name, row.interfaces = port.name, [interface]
-                bridge.addvalue("ports", row)
-
+            writer = _Writer(self.database, transaction, self.root)
             for step in steps:
-                if step.verb == "add bridge":
-                    bridges[step.bridge] = row = transaction.insert(tables["Bridge"])
-                    row.name, row.datapath_type = step.bridge, step.value.datapath
-                    row.fail_mode = [step.value.fail_mode] if step.value.fail_mode else []
-                    row.other_config = {"hwaddr": step.value.mac} if step.value.mac else {}
-                    add_port(row, Port(step.bridge, "internal"))
-                    self.root.addvalue("bridges", row)
-                elif step.verb == "set bridge":
-                    row = bridges[step.bridge]
-                    row.datapath_type = step.value.datapath or row.datapath_type
-                    row.fail_mode = [step.value.fail_mode] if step.value.fail_mode else row.fail_mode
-                    row.other_config = {**row.other_config, "hwaddr": step.value.mac} if step.value.mac else row.other_config
-                elif step.verb == "add port":
-                    add_port(bridges[step.bridge], step.port)
-                elif step.verb == "set port":
-                    row = interfaces[step.port.name]
-                    row.type, row.external_ids = step.port.type, {**row.external_ids, **step.port.ids}
-                elif step.verb == "remove port":
-                    bridges[step.bridge].delvalue("ports", ports[step.port.name])
-                else:
-                    self.root.external_ids = {**self.root.external_ids, **step.value}
+                getattr(writer, step.verb.replace(" ", "_"))(step)
             self.root.increment("next_cfg")
 
         return self.database.apply([], change)
 
     def _await_effect(self, ports: list[str]) -> None:
         """Wait until ovs-vswitchd has taken the configuration over; raise CloudError for a port that it could not open."""
-        wanted = self.root.next_cfg
-        self.database.wait(lambda: self.root.cur_cfg >= wanted, "ovs-vswitchd to take over the configuration")
+        target = self.root.next_cfg
+        self.database.wait(lambda: self.root.cur_cfg >= target, "ovs-vswitchd to take over the configuration")
         broken = [f"{row.name}: {row.error[0]}" for row in self.database.table("Interface") if row.name in ports and row.error]
         if broken:
             raise CloudError(
                 f"Open vSwitch cannot open {'; '.join(broken)}", "Does the interface exist? ip link; journalctl -u ovs-vswitchd"
+            )
+
+    def await_adoption(self, names: list[str]) -> None:
+        """Wait until ovs-vswitchd works with these interfaces as they are, not with former ones of their names. Raises CloudError."""
+        numbers = {name: number for number, name in socket.if_nameindex()}
+
+        def missing() -> list[str]:
+            rows = {row.name: row for row in self.database.table("Interface") if row.name in names}
+            adopted = [name for name, row in rows.items() if row.ofport and row.ofport[0] > 0 and row.ifindex == [numbers.get(name)]]
+            return [name for name in names if name not in adopted]
+
+        if not self.database.until(lambda: not missing(), self.database.timeout):
+            raise CloudError(
+                f"Open vSwitch did not adopt {', '.join(missing()[:5])} within {self.database.timeout:g} s",
+                "Does the interface exist? ip link; journalctl -u ovs-vswitchd",
             )

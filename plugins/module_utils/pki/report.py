@@ -14,11 +14,11 @@ from cryptography import x509 as cx509
 def read(directories: list[str], now: datetime) -> list[dict]:
     """Return every NAME.crt of the directories (not below them), soonest end first.
 
-    Each has path, name, kind (service, authority or unreadable), subject, names, usages, issuer, not_after (ISO 8601, UTC), days_left
+    Each has path, name, kind (service, ca or unreadable), subject, names, usages, issuer, not_after (ISO 8601, UTC), days_left
     (whole days, negative when expired) and notes: what is wrong with it. A directory that does not exist has no certificates.
     """
-    found = [entry(path, now) for directory in directories for path in sorted(Path(directory).glob("*.crt"))]
-    return sorted(found, key=lambda certificate: (certificate["not_after"], certificate["path"]))
+    certificates = [entry(path, now) for directory in directories for path in sorted(Path(directory).glob("*.crt"))]
+    return sorted(certificates, key=lambda certificate: (certificate["not_after"], certificate["path"]))
 
 
 def entry(path: Path, now: datetime) -> dict:
@@ -37,7 +37,7 @@ def entry(path: Path, now: datetime) -> dict:
         "key readable by others than root": not state["private"],
     }
     return about | {
-        "kind": "authority" if is_authority(certificate) else "service",
+        "kind": "ca" if is_ca(certificate) else "service",
         "subject": certificate.subject.rfc4514_string(),
         "names": [*said["dns"], *said["ip"]],
         "usages": said["usages"],
@@ -48,7 +48,7 @@ def entry(path: Path, now: datetime) -> dict:
     }
 
 
-def is_authority(certificate: cx509.Certificate) -> bool:
+def is_ca(certificate: cx509.Certificate) -> bool:
     """Tell whether a certificate may sign others."""
     try:
         return bool(certificate.extensions.get_extension_for_class(cx509.BasicConstraints).value.ca)

@@ -1,30 +1,16 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Certificates and keys as files of one directory: NAME.crt, NAME.key and ca/AUTHORITY.crt."""
+"""Certificates and keys as files of one directory: NAME.crt, NAME.key and ca/CA.crt."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.files import PRIVATE, PUBLIC, replace
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import x509
 from cryptography.hazmat.primitives import serialization
-
-PUBLIC, PRIVATE = 0o644, 0o600
-
-
-def write(path: Path, content: bytes, mode: int) -> None:
-    """Write a file so that it is there whole or not at all, and never readable by more than ``mode`` allows."""
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, mode)
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-    new.rename(path)
 
 
 def read(path: Path) -> str | None:
@@ -42,27 +28,27 @@ class Store:
         self.directory = Path(directory)
 
     def inspect(self, names: list[str]) -> dict:
-        """Return certificates (by name: certificate PEM or None, key_matches, private) and authorities (by name: PEM)."""
+        """Return certificates (by name: certificate PEM or None, key_matches, private) and CAs (by name: PEM)."""
         return {
             "certificates": {name: self._inspect(name) for name in names},
-            "authorities": {path.stem: path.read_text() for path in sorted(self.directory.glob("ca/*.crt"))},
+            "cas": {path.stem: path.read_text() for path in sorted(self.directory.glob("ca/*.crt"))},
         }
 
     def _inspect(self, name: str) -> dict:
         certificate = read(self.directory / f"{name}.crt")
         key = self.directory / f"{name}.key"
-        found = {"certificate": certificate, "key_matches": False, "private": True}
+        current = {"certificate": certificate, "key_matches": False, "private": True}
         parsed = x509.load(certificate) if certificate else None
         if parsed is None or not key.exists():
-            return found
+            return current
         status = key.stat()
-        found["private"] = (status.st_mode & 0o777, status.st_uid, status.st_gid) == (PRIVATE, os.geteuid(), os.getegid())
+        current["private"] = (status.st_mode & 0o777, status.st_uid, status.st_gid) == (PRIVATE, os.geteuid(), os.getegid())
         try:
             private = serialization.load_pem_private_key(key.read_bytes(), None)
         except (ValueError, TypeError):
-            return found
-        found["key_matches"] = private.public_key() == parsed.public_key()
-        return found
+            return current
+        current["key_matches"] = private.public_key() == parsed.public_key()
+        return current
 
     def request(self, names: dict[str, str]) -> dict[str, str]:
         """Make a new key for each name (name -> common name) beside the one in use; returns the signing requests as PEM."""
@@ -70,7 +56,7 @@ class Store:
         requests = {}
         for name, common_name in names.items():
             key = x509.new_key()
-            write(self._next_key(name), x509.key_pem(key), PRIVATE)
+            replace(self._next_key(name), x509.key_pem(key), PRIVATE)
             requests[name] = x509.request(key, common_name)
         return requests
 
@@ -88,7 +74,7 @@ class Store:
             if parsed is None or parsed.public_key() != key.public_key():
                 raise CloudError(f"{name}: the signed certificate is not for the key that this host made", "Run again; a new key is made.")
         for name, certificate in certificates.items():
-            write(self._next_certificate(name), certificate.encode(), PUBLIC)
+            replace(self._next_certificate(name), certificate.encode(), PUBLIC)
         for name in certificates:
             # Everything is on the disk by now. A crash between these two renames leaves a pair that does not match:
             # the next run sees that and issues again.
@@ -102,11 +88,11 @@ class Store:
             os.chown(key, os.geteuid(), os.getegid())
             key.chmod(PRIVATE)
 
-    def trust(self, authorities: dict[str, str]) -> None:
-        """Write the authorities' certificates."""
+    def trust(self, cas: dict[str, str]) -> None:
+        """Write the CAs' certificates."""
         (self.directory / "ca").mkdir(parents=True, exist_ok=True)
-        for name, certificate in authorities.items():
-            write(self.directory / "ca" / f"{name}.crt", certificate.encode(), PUBLIC)
+        for name, certificate in cas.items():
+            replace(self.directory / "ca" / f"{name}.crt", certificate.encode(), PUBLIC)
 
     def _next_key(self, name: str) -> Path:
         return self.directory / f".{name}.key.next"

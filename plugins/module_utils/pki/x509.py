@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """X.509 by the cryptography library: keys, requests, signing, and what a certificate says.
 
-Used on both sides: hosts request, the control machine signs.
+Used on both sides: hosts request, the deployment host signs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import ipaddress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -24,8 +24,8 @@ CLOCK_SKEW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
-class Authority:
-    """A certificate authority with its private key; only ever in memory of the control machine."""
+class CA:
+    """A certificate authority with its private key; only ever in memory of the deployment host."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
@@ -52,8 +52,8 @@ def name(common_name: str, organizations: list[str]) -> x509.Name:
     return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def new_authority(common_name: str, days: int, now: datetime | None = None) -> Authority:
-    """Create a self-signed authority that may sign leaf certificates only, valid for ``days``."""
+def new_ca(common_name: str, days: int, now: datetime | None = None) -> CA:
+    """Create a self-signed CA that may sign leaf certificates only, valid for ``days``."""
     now = now or datetime.now(UTC)
     key = new_key()
     subject = name(common_name, [])
@@ -82,11 +82,11 @@ def new_authority(common_name: str, days: int, now: datetime | None = None) -> A
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    return Authority(certificate, key)
+    return CA(certificate, key)
 
 
 def request(key: ec.EllipticCurvePrivateKey, common_name: str) -> str:
-    """Return a signing request as PEM. It proves that the host holds the key; everything else the control machine decides."""
+    """Return a signing request as PEM. It proves that the host holds the key; everything else the deployment host decides."""
     return (
         x509.CertificateSigningRequestBuilder()
         .subject_name(name(common_name, []))
@@ -96,47 +96,47 @@ def request(key: ec.EllipticCurvePrivateKey, common_name: str) -> str:
     )
 
 
-def normal(wanted: dict) -> dict:
-    """Return a wanted certificate as :func:`describe` would say it: names and addresses once each, addresses in their shortest form.
+def normal(desired: dict) -> dict:
+    """Return a desired certificate as :func:`describe` would say it: names and addresses once each, addresses in their shortest form.
 
     Raises CloudError for an address or a name that no certificate can carry.
     """
     try:
-        ip = [str(ipaddress.ip_address(value)) for value in wanted["ip"]]
+        ip = [str(ipaddress.ip_address(value)) for value in desired["ip"]]
     except ValueError as error:
         raise CloudError(
-            f"Certificate {wanted['name']}: {error}", "Names belong into dns, addresses without a prefix length into ip."
+            f"Certificate {desired['name']}: {error}", "Names belong into dns, addresses without a prefix length into ip."
         ) from error
-    for value in wanted["dns"]:
+    for value in desired["dns"]:
         if not value or not value.isascii():
             raise CloudError(
-                f"Certificate {wanted['name']}: {value!r} is not a DNS name", "Write international names in their ASCII form (xn--...)."
+                f"Certificate {desired['name']}: {value!r} is not a DNS name", "Write international names in their ASCII form (xn--...)."
             )
-    if not 1 <= len(wanted["common_name"]) <= 64:
+    if not 1 <= len(desired["common_name"]) <= 64:
         raise CloudError(
-            f"Certificate {wanted['name']}: expected a common name of 1 to 64 characters, found {wanted['common_name']!r}",
+            f"Certificate {desired['name']}: expected a common name of 1 to 64 characters, found {desired['common_name']!r}",
             "Clients look for their server in dns and ip only: put long names there.",
         )
-    once = {key: list(dict.fromkeys(wanted[key])) for key in ("organizations", "dns", "usages")}
-    return wanted | once | {"ip": list(dict.fromkeys(ip))}
+    once = {key: list(dict.fromkeys(desired[key])) for key in ("organizations", "dns", "usages")}
+    return desired | once | {"ip": list(dict.fromkeys(ip))}
 
 
-def sign(authority: Authority, request_pem: str, wanted: dict, now: datetime | None = None) -> str:
-    """Sign a host's request for ``wanted`` (common_name, organizations, dns, ip, usages, days); returns PEM.
+def sign(ca: CA, request_pem: str, desired: dict, now: datetime | None = None) -> str:
+    """Sign a host's request for ``desired`` (common_name, organizations, dns, ip, usages, days); returns PEM.
 
     Raises CloudError when the request is not signed by its own key.
     """
     now = now or datetime.now(UTC)
     signing_request = x509.load_pem_x509_csr(request_pem.encode())
     if not signing_request.is_signature_valid:
-        raise CloudError(f"{wanted['name']}: the request is not signed by its own key", "Run again; the host makes a new key.")
-    if authority.certificate.not_valid_after_utc <= now:
+        raise CloudError(f"{desired['name']}: the request is not signed by its own key", "Run again; the host makes a new key.")
+    if ca.certificate.not_valid_after_utc <= now:
         raise CloudError(
-            f"Authority {wanted['authority']} expired on {authority.certificate.not_valid_after_utc:%Y-%m-%d}",
-            f"Move {wanted['authority']}.crt and {wanted['authority']}.key away on the control machine and run playbooks/pki.yml:"
-            " a new authority is made and every certificate issued again.",
+            f"CA {desired['ca']} expired on {ca.certificate.not_valid_after_utc:%Y-%m-%d}",
+            f"Move {desired['ca']}.crt and {desired['ca']}.key away on the deployment host and run playbooks/layers/pki.yml:"
+            " a new CA is made and every certificate issued again.",
         )
-    names = [x509.DNSName(value) for value in wanted["dns"]] + [x509.IPAddress(ipaddress.ip_address(value)) for value in wanted["ip"]]
+    names = [x509.DNSName(value) for value in desired["dns"]] + [x509.IPAddress(ipaddress.ip_address(value)) for value in desired["ip"]]
     usage = dict.fromkeys(
         (
             "content_commitment",
@@ -152,20 +152,20 @@ def sign(authority: Authority, request_pem: str, wanted: dict, now: datetime | N
     )
     builder = (
         x509.CertificateBuilder()
-        .subject_name(name(wanted["common_name"], wanted["organizations"]))
-        .issuer_name(authority.certificate.subject)
+        .subject_name(name(desired["common_name"], desired["organizations"]))
+        .issuer_name(ca.certificate.subject)
         .public_key(signing_request.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(min(now + timedelta(days=wanted["days"]), authority.certificate.not_valid_after_utc))
+        .not_valid_after(min(now + timedelta(days=desired["days"]), ca.certificate.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.KeyUsage(digital_signature=True, **usage), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([USAGES[usage] for usage in wanted["usages"]]), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key()), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([USAGES[usage] for usage in desired["usages"]]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key()), critical=False)
     )
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    return pem(builder.sign(authority.key, hashes.SHA256()))
+    return pem(builder.sign(ca.key, hashes.SHA256()))
 
 
 def load(certificate_pem: str) -> x509.Certificate | None:
@@ -177,7 +177,7 @@ def load(certificate_pem: str) -> x509.Certificate | None:
 
 
 def describe(certificate: x509.Certificate) -> dict:
-    """Return what a certificate says, comparable with what is wanted.
+    """Return what a certificate says, comparable with what is desired.
 
     Keys: common_name, organizations, dns, ip, usages, not_after (ISO 8601, UTC).
     """
@@ -202,11 +202,11 @@ def describe(certificate: x509.Certificate) -> dict:
     }
 
 
-def why_issue(wanted: dict, current: dict, authority: x509.Certificate | None, renew_days: int, now: datetime) -> str:
+def why_issue(desired: dict, current: dict, ca: x509.Certificate | None, renew_days: int, now: datetime) -> str:
     """Return why a certificate must be issued, or an empty string when the current one is good.
 
     ``current``: certificate (PEM or None) and key_matches (bool), as the host reports them.
-    ``authority`` is None when it is about to be created.
+    ``ca`` is None when it is about to be created.
     """
     if not current.get("certificate"):
         return "it does not exist yet"
@@ -215,27 +215,27 @@ def why_issue(wanted: dict, current: dict, authority: x509.Certificate | None, r
         return "the file holds no certificate"
     if not current["key_matches"]:
         return "its private key is missing or another one"
-    if authority is None or not signed_by(certificate, authority):
-        return f"it was not signed by today's authority {wanted['authority']}"
-    found = describe(certificate)
+    if ca is None or not signed_by(certificate, ca):
+        return f"it was not signed by today's CA {desired['ca']}"
+    described = describe(certificate)
     for key in ("common_name", "organizations", "dns", "ip", "usages"):
-        if sorted([found[key]] if isinstance(found[key], str) else found[key]) != sorted(
-            [wanted[key]] if isinstance(wanted[key], str) else wanted[key]
+        if sorted([described[key]] if isinstance(described[key], str) else described[key]) != sorted(
+            [desired[key]] if isinstance(desired[key], str) else desired[key]
         ):
-            return f"{key} was {found[key]}, wanted is {wanted[key]}"
+            return f"{key} was {described[key]}, wanted is {desired[key]}"
     if certificate.not_valid_after_utc <= now:
         return f"it expired on {certificate.not_valid_after_utc:%Y-%m-%d}"
     left = (certificate.not_valid_after_utc - now).days
-    # A certificate cannot outlive its authority, so near the authority's end renewing would not help and would be done in every run.
-    if left < renew_days and certificate.not_valid_after_utc < authority.not_valid_after_utc:
+    # A certificate cannot outlive its CA, so near the CA's end renewing would not help and would be done in every run.
+    if left < renew_days and certificate.not_valid_after_utc < ca.not_valid_after_utc:
         return f"{left} days are left, renewed under {renew_days}"
     return ""
 
 
-def signed_by(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
-    """Tell whether ``authority`` signed ``certificate``."""
+def signed_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
+    """Tell whether ``ca`` signed ``certificate``."""
     try:
-        certificate.verify_directly_issued_by(authority)
+        certificate.verify_directly_issued_by(ca)
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True

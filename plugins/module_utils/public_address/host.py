@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import run
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.public_address import model
-from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import run
 
 RECORD = Path("/etc/honeycomb/public-addresses.json")
 STATE = Path("/run/honeycomb-public-address")
@@ -91,7 +91,7 @@ class Kernel:
         }
 
     def observe(self, address: model.Address) -> dict | None:
-        """Return what there is of one address, in the shape of ``model.wanted``; None when its pair is missing or not whole."""
+        """Return what there is of one address, in the shape of ``model.desired``; None when its pair is missing or not whole."""
         link = self.links.get(address.link)
         if link is None or address.queue not in self.links:
             return None
@@ -139,8 +139,8 @@ class Kernel:
     def limited_by(self, address: model.Address) -> list[str]:
         """Return what there is of an address's limits, in the words of ``model.limit_commands``."""
         kinds = {(queue["dev"], queue["kind"]) for queue in self.queues}
-        found = {"in": (address.link, "tbf"), "out": (address.queue, "tbf"), "redirection": (address.link, "ingress")}
-        return [word for word, where in found.items() if where in kinds]
+        places = {"in": (address.link, "tbf"), "out": (address.queue, "tbf"), "redirection": (address.link, "ingress")}
+        return [word for word, where in places.items() if where in kinds]
 
     def _redirected(self, address: model.Address) -> bool:
         if not any(queue["dev"] == address.link and queue["kind"] == "ingress" for queue in self.queues):
@@ -155,12 +155,12 @@ class Kernel:
 
 def _rules(version: int) -> set[str]:
     """Return the routing rules of our priorities as ``model.rules`` writes them."""
-    found = set()
+    current = set()
     for rule in ip(f"-{version}", "rule", "show"):
         if rule["priority"] in (model.RULE_LOCAL, model.RULE_PUBLIC):
             source = rule["src"] if rule["src"] == "all" else f"{rule['src']}/{rule.get('srclen', 128 if version == 6 else 32)}"
-            found.add(f"{rule['priority']} {source} {rule['table']}")
-    return found
+            current.add(f"{rule['priority']} {source} {rule['table']}")
+    return current
 
 
 def _fallback(version: int, table: int) -> bool:
@@ -173,16 +173,16 @@ def _fallback(version: int, table: int) -> bool:
 
 
 def _routing(record: model.Record, report: Report, check: bool) -> None:
-    for version, wanted in model.rules(record).items():
-        found = _rules(version)
-        lines = [model.rule_command("del", rule) for rule in sorted(found - wanted)]
-        lines += [model.rule_command("add", rule) for rule in sorted(wanted - found)]
-        if wanted and not _fallback(version, record.table):
+    for version, desired in model.rules(record).items():
+        current = _rules(version)
+        lines = [model.rule_command("del", rule) for rule in sorted(current - desired)]
+        lines += [model.rule_command("add", rule) for rule in sorted(desired - current)]
+        if desired and not _fallback(version, record.table):
             # The last resort of the table: FRR's routes have smaller metrics.
             lines.append(f"route replace unreachable default table {record.table} metric 4278198272")
         if lines:
             report.changes.append(f"route public sources of IPv{version} by table {record.table}")
-            report.before[f"rules of IPv{version}"], report.after[f"rules of IPv{version}"] = sorted(found), sorted(wanted)
+            report.before[f"rules of IPv{version}"], report.after[f"rules of IPv{version}"] = sorted(current), sorted(desired)
             if not check:
                 run(
                     ["ip", f"-{version}", "-batch", "-"],
@@ -193,8 +193,8 @@ def _routing(record: model.Record, report: Report, check: bool) -> None:
 
 def _listing() -> str:
     tables = run(["nft", "list", "tables"], "list the tables of nftables")
-    found = [family for family in ("inet", "arp") if f"table {family} honeycomb_public\n" in tables]
-    return "".join(run(["nft", "--stateless", "list", "table", family, "honeycomb_public"], "read the firewall") for family in found)
+    families = [family for family in ("inet", "arp") if f"table {family} honeycomb_public\n" in tables]
+    return "".join(run(["nft", "--stateless", "list", "table", family, "honeycomb_public"], "read the firewall") for family in families)
 
 
 def _firewall(record: model.Record, report: Report, check: bool) -> None:
@@ -239,7 +239,7 @@ def converge(record: model.Record, check: bool = False) -> Report:
 
 
 def _one(kernel: Kernel, address: model.Address, report: Report, check: bool) -> bool:
-    """Bring one address to what is wanted; say whether anything was done to the kernel."""
+    """Bring one address to what is desired; say whether anything was done to the kernel."""
     if not exists(address.netns):
         report.waiting.append(address.name)
         left = [device for device in (address.link, address.queue) if device in kernel.links]
@@ -248,24 +248,24 @@ def _one(kernel: Kernel, address: model.Address, report: Report, check: bool) ->
         if left and not check:
             batch("ip", [f"link del {device}" for device in left], f"remove what is left of {address.name}")
         return False
-    wanted, found = model.wanted(address), kernel.observe(address)
-    parts = model.differences(wanted, found)
+    desired, current = model.desired(address), kernel.observe(address)
+    parts = model.differences(desired, current)
     if not parts:
         return False
-    report.changes.append(f"connect {address.name}" if found is None else f"correct {', '.join(parts)} of {address.name}")
-    report.before[address.name], report.after[address.name] = found, wanted
+    report.changes.append(f"connect {address.name}" if current is None else f"correct {', '.join(parts)} of {address.name}")
+    report.before[address.name], report.after[address.name] = current, desired
     if check:
         return True
-    if found is None:
+    if current is None:
         left = [device for device in (address.link, address.queue) if device in kernel.links]
         batch("ip", [f"link del {device}" for device in left], f"remove what is left of {address.name}")
         batch("ip", model.link_commands(address) + model.queue_commands(address), f"connect {address.name}")
     else:
-        outside, inside = model.removal_commands(address, found)
+        outside, inside = model.removal_commands(address, current)
         batch("ip", outside, f"withdraw former addresses of {address.name}")
         batch("ip", inside, f"take former addresses from {address.interface} in {address.netns}", netns=address.netns)
-    if found is None or "limits" in parts:
-        existing = [] if found is None else kernel.limited_by(address)
+    if current is None or "limits" in parts:
+        existing = [] if current is None else kernel.limited_by(address)
         batch("tc", model.limit_commands(address, existing), f"limit the bandwidth of {address.name}")
     for key, value in (("ipv4", "rp_filter=1"), ("ipv6", "accept_ra=0")):
         name, _, content = value.partition("=")
@@ -275,12 +275,12 @@ def _one(kernel: Kernel, address: model.Address, report: Report, check: bool) ->
     return True
 
 
-def _verify(address: model.Address, found: dict | None) -> None:
-    wanted = model.wanted(address)
-    for part in model.differences(wanted, found):
+def _verify(address: model.Address, current: dict | None) -> None:
+    desired = model.desired(address)
+    for part in model.differences(desired, current):
         raise CloudError(
             f"Public address {address.name}: the kernel took every command, "
-            f"but {part} is {(found or {}).get(part)}, expected {wanted[part]}",
+            f"but {part} is {(current or {}).get(part)}, expected {desired[part]}",
             f"Look at: ip -d address show {address.link}; tc -s qdisc show; does something else change it?",
         )
 

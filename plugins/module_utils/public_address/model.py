@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 INTERFACE_NAME_LIMIT = 15  # IFNAMSIZ without its terminating zero
 ALIAS = "honeycomb public address "  # `ip link` shows it, and it marks what is ours to remove
@@ -116,33 +116,39 @@ def check(data: Mapping) -> tuple[Record, list[str]]:
     addresses, seen = [], {}
     for entry in data["addresses"]:
         name = entry["name"]
-        found = [_address(value, name, problems) for value in entry["addresses"]]
-        found = [address for address in found if address is not None]
-        for address in found:
+        valid = [_address(value, name, problems) for value in entry["addresses"]]
+        valid = [address for address in valid if address is not None]
+        for address in valid:
             if not any(address.version == pool.version and address in pool for pool in pools):
                 problems.append(f"{name}: {address} is in none of the public pools {', '.join(map(str, pools)) or '(there are none)'}")
-        for what, value in [("name", name), *((f"address {address}", address) for address in found)]:
-            if value in seen:
-                problems.append(f"{name}: {what} is taken by {seen[value]}")
-            seen.setdefault(value, name)
-        where = (entry["netns"], entry["interface"])
+        if name in seen:
+            problems.append(f"{name}: two entries have this name")
+        elif (link := ("interface", interface_name("pub-", name))) in seen:
+            problems.append(f"{name}: the name of its interface {link[1]} is taken by {seen[link]}")
+        seen.setdefault(name, name)
+        seen.setdefault(("interface", interface_name("pub-", name)), name)
+        for address in valid:
+            if address in seen:
+                problems.append(f"{name}: address {address} is taken by {seen[address]}")
+            seen.setdefault(address, name)
+        where = (entry["netns"], entry["interface"], "inside")
         if where in seen:
             problems.append(f"{name}: interface {entry['interface']} in {entry['netns']} is taken by {seen[where]}")
         seen.setdefault(where, name)
-        if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", name):
-            problems.append(f"{name}: expected lower-case letters, digits and hyphens as its name")
+        if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", name):
+            problems.append(f"{name}: expected lower-case letters, digits, hyphens and dots as its name")
         if not re.fullmatch(r"[\w.-]{1,200}", entry["netns"]) or entry["netns"] in (".", ".."):
             problems.append(f"{name}: expected the name of a network namespace in /run/netns, found {entry['netns']!r}")
         if not re.fullmatch(r"[\w.-]{1,15}", entry["interface"]):
             problems.append(f"{name}: expected an interface name of 1 to 15 characters, found {entry['interface']!r}")
-        if not found:
+        if not valid:
             problems.append(f"{name}: expected at least one public address")
         if not 1280 <= entry["mtu"] <= 65535:
             problems.append(f"{name}: expected an MTU from 1280 (the least of IPv6) to 65535, found {entry['mtu']}")
         problems += [f"{name}: expected {key} of 64 kbit/s or more, or 0, found {entry[key]}" for key in ("rate_in", "rate_out")
                      if entry[key] and entry[key] < 64]  # fmt: skip
         addresses.append(
-            Address(name, entry["netns"], entry["interface"], tuple(map(str, found)), entry["mtu"], entry["rate_in"], entry["rate_out"])
+            Address(name, entry["netns"], entry["interface"], tuple(map(str, valid)), entry["mtu"], entry["rate_in"], entry["rate_out"])
         )
     return Record(tuple(addresses), tuple(map(str, pools)), tuple(data["uplinks"]), int(data["table"])), problems
 
@@ -168,7 +174,7 @@ def burst(kbit: int) -> int:
     return max(BURST_LEAST, kbit * BURST_MS // 8)
 
 
-def wanted(address: Address) -> dict:
+def desired(address: Address) -> dict:
     """What shall be observed of an address, in the shape of ``host.observe``."""
     return {
         "interface": {
@@ -226,12 +232,12 @@ def host_commands(address: Address) -> list[str]:
     return lines
 
 
-def removal_commands(address: Address, found: Mapping) -> tuple[list[str], list[str]]:
+def removal_commands(address: Address, current: Mapping) -> tuple[list[str], list[str]]:
     """Lines for `ip -batch` on the host and inside the namespace that remove what the address has no more. What is announced goes first."""
     keep = set(address.addresses)
-    outside = [f"route del {_host(each)} dev {address.link}" for each in found["routes"] if each not in keep]
-    outside += [f"neigh del {each} dev {address.link}" for each in found["neighbours"] if each not in keep]
-    inside = [f"address del {_host(each)} dev {address.interface}" for each in found["interface"]["addresses"] if each not in keep]
+    outside = [f"route del {_host(each)} dev {address.link}" for each in current["routes"] if each not in keep]
+    outside += [f"neigh del {each} dev {address.link}" for each in current["neighbours"] if each not in keep]
+    inside = [f"address del {_host(each)} dev {address.interface}" for each in current["interface"]["addresses"] if each not in keep]
     return outside, inside
 
 
@@ -273,18 +279,18 @@ def _bucket(kbit: int) -> str:
     return f"tbf rate {kbit}kbit burst {burst(kbit)} latency {LATENCY_MS}ms"
 
 
-def differences(wanted: Mapping, found: Mapping | None) -> list[str]:
-    """Which parts are not as wanted; ["interface"] when there is nothing."""
-    return [part for part in wanted if found is None or found.get(part) != wanted[part]]
+def differences(desired: Mapping, current: Mapping | None) -> list[str]:
+    """Which parts are not as desired; ["interface"] when there is nothing."""
+    return [part for part in desired if current is None or current.get(part) != desired[part]]
 
 
 def rules(record: Record) -> dict[int, set[str]]:
     """IP version -> routing rules as "priority source table". Inside a host by its own routes; outward only by the uplinks."""
-    found: dict[int, set[str]] = {4: set(), 6: set()}
+    result: dict[int, set[str]] = {4: set(), 6: set()}
     for pool in record.pools:
         version = 6 if ":" in pool else 4
-        found[version] |= {f"{RULE_LOCAL} {pool} main", f"{RULE_PUBLIC} {pool} {record.table}"}
-    return found
+        result[version] |= {f"{RULE_LOCAL} {pool} main", f"{RULE_PUBLIC} {pool} {record.table}"}
+    return result
 
 
 def rule_command(action: str, rule: str) -> str:

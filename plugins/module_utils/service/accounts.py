@@ -8,7 +8,7 @@ import grp
 import pwd
 from dataclasses import dataclass
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import run
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import run
 
 
 @dataclass(frozen=True)
@@ -54,32 +54,32 @@ def group_exists(name: str) -> bool:
     return True
 
 
-def plan(wanted: dict, found: Account | None, has_group: bool) -> list[AccountStep]:
-    """Return the steps from ``found`` to ``wanted`` (keys name, group, groups, home, shell, comment; None leaves a value alone).
+def plan(desired: dict, current: Account | None, has_group: bool) -> list[AccountStep]:
+    """Return the steps from ``current`` to ``desired`` (keys name, group, groups, home, shell, comment; None leaves a value alone).
 
     Supplementary groups are added, never taken away: packages and operators add to them too.
     """
-    name = wanted["name"]
-    group = wanted.get("group") or name
-    groups = wanted.get("groups") or []
+    name = desired["name"]
+    group = desired.get("group") or name
+    groups = desired.get("groups") or []
     steps = [] if has_group else [AccountStep(f"create group {group}", ("groupadd", "--system", group))]
-    if found is None:
+    if current is None:
         command = ["useradd", "--system", "--no-create-home", "--gid", group]
-        command += ["--home-dir", wanted.get("home") or "/nonexistent", "--shell", wanted.get("shell") or "/usr/sbin/nologin"]
+        command += ["--home-dir", desired.get("home") or "/nonexistent", "--shell", desired.get("shell") or "/usr/sbin/nologin"]
         if groups:
             command += ["--groups", ",".join(groups)]
-        if wanted.get("comment"):
-            command += ["--comment", wanted["comment"]]
+        if desired.get("comment"):
+            command += ["--comment", desired["comment"]]
         return [*steps, AccountStep(f"create user {name}", (*command, name))]
     options: list[str] = []
-    if wanted.get("group") and found.group != group:
+    if desired.get("group") and current.group != group:
         options += ["--gid", group]
-    missing = [g for g in groups if g not in found.groups and g != found.group]
+    missing = [g for g in groups if g not in current.groups and g != current.group]
     if missing:
         options += ["--append", "--groups", ",".join(missing)]
     for key, option in (("home", "--home"), ("shell", "--shell"), ("comment", "--comment")):
-        if wanted.get(key) is not None and getattr(found, key) != wanted[key]:
-            options += [option, wanted[key]]
+        if desired.get(key) is not None and getattr(current, key) != desired[key]:
+            options += [option, desired[key]]
     if options:
         steps.append(AccountStep(f"change user {name} ({' '.join(options)})", ("usermod", *options, name)))
     return steps

@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Files, directories and links: what differs from what is wanted, and atomic writes that set it right."""
+"""Files, directories and links: what differs from what is desired, and atomic writes that set it right."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import run
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import run
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 DIFF_LIMIT = 100_000
 
 
 @dataclass(frozen=True)
 class Item:
-    """What is wanted at a path. ``kind`` is file, directory, link or absent; ``mode`` is the permission bits."""
+    """What is desired at a path. ``kind`` is file, directory, link or absent; ``mode`` is the permission bits."""
 
     path: str
     kind: str
@@ -35,7 +35,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Found:
+class Current:
     """What is at a path. ``kind`` is absent, file, directory, link or other."""
 
     kind: str
@@ -51,7 +51,7 @@ class Step:
     """A difference. ``rewrites`` is True when the path gets a new modification time."""
 
     item: Item
-    found: Found
+    current: Current
     reasons: tuple[str, ...]
     rewrites: bool
 
@@ -61,55 +61,55 @@ class Step:
         return f"{self.reasons[0]} {self.item.path}" if self.rewrites else f"set {', '.join(self.reasons)} of {self.item.path}"
 
 
-def read(item: Item) -> Found:
+def read(item: Item) -> Current:
     """Read what is at the item's path; content is read only where it will be compared."""
     path = Path(item.path)
     try:
         # A directory may be reached through a link (/var/run); for all else the link itself is what counts.
         status = path.stat() if item.kind == "directory" else path.lstat()
     except (FileNotFoundError, NotADirectoryError):
-        return Found("absent")
+        return Current("absent")
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISLNK(status.st_mode):
-        return Found("link", target=str(path.readlink()))
+        return Current("link", target=str(path.readlink()))
     if stat.S_ISDIR(status.st_mode):
-        return Found("directory", uid=status.st_uid, gid=status.st_gid, mode=mode)
+        return Current("directory", uid=status.st_uid, gid=status.st_gid, mode=mode)
     if not stat.S_ISREG(status.st_mode):
-        return Found("other")
-    return Found("file", path.read_bytes() if item.kind == "file" else b"", status.st_uid, status.st_gid, mode)
+        return Current("other")
+    return Current("file", path.read_bytes() if item.kind == "file" else b"", status.st_uid, status.st_gid, mode)
 
 
-def plan(item: Item, found: Found, uid: int | None, gid: int | None) -> Step | None:
-    """Compare one item with what was found; ``uid``/``gid`` are those of its owner and group, None while they do not exist.
+def plan(item: Item, current: Current, uid: int | None, gid: int | None) -> Step | None:
+    """Compare one item with what is there; ``uid``/``gid`` are those of its owner and group, None while they do not exist.
 
     Raises CloudError where a directory stands in the way: removing a tree is nothing a service's files may do.
     """
-    if item.kind == "absent" and found.kind == "absent":
+    if item.kind == "absent" and current.kind == "absent":
         return None
-    if item.kind != "directory" and found.kind == "directory":
+    if item.kind != "directory" and current.kind == "directory":
         raise CloudError(
             f"{item.path} is a directory, expected {'nothing' if item.kind == 'absent' else 'a ' + item.kind}",
             "Move the directory away if nothing needs it, then run again.",
         )
     if item.kind == "absent":
-        return Step(item, found, ("remove",), True)
+        return Step(item, current, ("remove",), True)
     if item.kind == "link":
-        if found.kind == "link" and found.target == item.target:
+        if current.kind == "link" and current.target == item.target:
             return None
-        return Step(item, found, ("create link" if found.kind == "absent" else "replace link",), True)
+        return Step(item, current, ("create link" if current.kind == "absent" else "replace link",), True)
     if item.kind == "directory":
-        if found.kind == "absent":
-            return Step(item, found, ("create directory",), True)
-        if found.kind != "directory":
-            raise CloudError(f"{item.path} is no directory but a {found.kind}", "Move it away if nothing needs it, then run again.")
-    elif found.kind != "file" or found.content != item.content:
-        return Step(item, found, ("create" if found.kind == "absent" else "write",), True)
+        if current.kind == "absent":
+            return Step(item, current, ("create directory",), True)
+        if current.kind != "directory":
+            raise CloudError(f"{item.path} is no directory but a {current.kind}", "Move it away if nothing needs it, then run again.")
+    elif current.kind != "file" or current.content != item.content:
+        return Step(item, current, ("create" if current.kind == "absent" else "write",), True)
     reasons = []
-    if (found.uid, found.gid) != (uid, gid):
+    if (current.uid, current.gid) != (uid, gid):
         reasons.append(f"owner {item.owner}:{item.group}")
-    if found.mode != item.mode:
-        reasons.append(f"mode {item.mode:04o} (was {found.mode:04o})")
-    return Step(item, found, tuple(reasons), False) if reasons else None
+    if current.mode != item.mode:
+        reasons.append(f"mode {item.mode:04o} (was {current.mode:04o})")
+    return Step(item, current, tuple(reasons), False) if reasons else None
 
 
 def owner_ids(item: Item) -> tuple[int | None, int | None]:
@@ -126,14 +126,14 @@ def owner_ids(item: Item) -> tuple[int | None, int | None]:
 
 def difference(step: Step) -> dict[str, str]:
     """Describe the step as Ansible's before/after pair; secrets show only that they differ."""
-    before = f"{step.found.kind}\n" if step.found.kind != "link" else f"link to {step.found.target}\n"
+    before = f"{step.current.kind}\n" if step.current.kind != "link" else f"link to {step.current.target}\n"
     after = f"link to {step.item.target}\n" if step.item.kind == "link" else f"{step.item.kind}\n"
     if not step.rewrites:
-        before, after = f"mode {step.found.mode:04o}, uid {step.found.uid}, gid {step.found.gid}\n", ", ".join(step.reasons) + "\n"
+        before, after = f"mode {step.current.mode:04o}, uid {step.current.uid}, gid {step.current.gid}\n", ", ".join(step.reasons) + "\n"
     elif step.item.secret:
-        before, after = f"{step.found.kind}, content hidden\n", f"{step.item.kind}, content hidden\n"
-    elif "file" in (step.item.kind, step.found.kind):
-        before, after = _text(step.found.content, before), _text(step.item.content, after)
+        before, after = f"{step.current.kind}, content hidden\n", f"{step.item.kind}, content hidden\n"
+    elif "file" in (step.item.kind, step.current.kind):
+        before, after = _text(step.current.content, before), _text(step.item.content, after)
     return {"before_header": step.item.path, "after_header": step.item.path, "before": before, "after": after}
 
 

@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Brings one service of a host to its wanted state: accounts, files, kernel settings, then units."""
+"""Brings one service of a host to its desired state: accounts, files, kernel settings, then units."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.service import accounts, files, readiness, sysctl, units
 
 # What systemd reads only when told to: units and its own defaults.
@@ -42,10 +42,12 @@ class Outcome:
         }
 
 
-def items(wanted: dict) -> list[files.Item]:
+def items(desired: dict) -> list[files.Item]:
     """Flatten the module's arguments to items in the order in which they are made: what a validator may need comes first."""
-    result = [files.Item(d["path"], "directory", owner=d["owner"], group=d["group"], mode=int(d["mode"], 8)) for d in wanted["directories"]]
-    for secret, entries in ((True, wanted["secret_files"]), (False, wanted["files"])):
+    result = [
+        files.Item(d["path"], "directory", owner=d["owner"], group=d["group"], mode=int(d["mode"], 8)) for d in desired["directories"]
+    ]
+    for secret, entries in ((True, desired["secret_files"]), (False, desired["files"])):
         for entry in entries:
             result.append(
                 files.Item(
@@ -59,28 +61,28 @@ def items(wanted: dict) -> list[files.Item]:
                     secret=secret,
                 )
             )
-    result += [files.Item(link["path"], "link", target=link["target"]) for link in wanted["links"]]
-    if wanted["sysctl"] is not None:
-        settings = {key: sysctl.normalise(value) for key, value in wanted["sysctl"].items()}
-        path = f"/etc/sysctl.d/{wanted['name']}.conf"
+    result += [files.Item(link["path"], "link", target=link["target"]) for link in desired["links"]]
+    if desired["sysctl"] is not None:
+        settings = {key: sysctl.normalise(value) for key, value in desired["sysctl"].items()}
+        path = f"/etc/sysctl.d/{desired['name']}.conf"
         result.append(files.Item(path, "file" if settings else "absent", sysctl.render(settings) if settings else b""))
     return result
 
 
-def converge(wanted: dict, outcome: Outcome, check: bool, diff: bool) -> None:
-    """Bring the host to ``wanted`` (the module's arguments) and record it in ``outcome`` as it happens.
+def converge(desired: dict, outcome: Outcome, check: bool, diff: bool) -> None:
+    """Bring the host to ``desired`` (the module's arguments) and record it in ``outcome`` as it happens.
 
     In check mode nothing is changed and the same is recorded. Raises CloudError.
     """
-    _converge_accounts(wanted["users"], outcome, check)
-    outcome.rewritten = rewritten = _converge_files(items(wanted), outcome, check, diff)
-    _converge_sysctl(wanted["sysctl"] or {}, outcome, check)
-    _converge_units(wanted["units"], rewritten, outcome, check)
+    _converge_accounts(desired["users"], outcome, check)
+    outcome.rewritten = rewritten = _converge_files(items(desired), outcome, check, diff)
+    _converge_sysctl(desired["sysctl"] or {}, outcome, check)
+    _converge_units(desired["units"], rewritten, outcome, check)
 
 
-def _converge_accounts(wanted: list[dict], outcome: Outcome, check: bool) -> None:
+def _converge_accounts(desired: list[dict], outcome: Outcome, check: bool) -> None:
     made: set[str] = set()
-    for user in wanted:
+    for user in desired:
         group = user.get("group") or user["name"]
         steps = accounts.plan(user, accounts.read(user["name"]), accounts.group_exists(group) or (check and group in made))
         made.add(group)
@@ -89,10 +91,10 @@ def _converge_accounts(wanted: list[dict], outcome: Outcome, check: bool) -> Non
         outcome.changes += [step.change for step in steps]
 
 
-def _converge_files(wanted: list[files.Item], outcome: Outcome, check: bool, diff: bool) -> set[str]:
+def _converge_files(desired: list[files.Item], outcome: Outcome, check: bool, diff: bool) -> set[str]:
     """Return the paths that got, or in check mode would get, a new modification time."""
     rewritten = set()
-    for item in wanted:
+    for item in desired:
         uid, gid = files.owner_ids(item) if item.kind in ("file", "directory") else (None, None)
         step = files.plan(item, files.read(item), uid, gid)
         if step is None:
@@ -107,17 +109,17 @@ def _converge_files(wanted: list[files.Item], outcome: Outcome, check: bool, dif
     return rewritten
 
 
-def _converge_sysctl(wanted: dict, outcome: Outcome, check: bool) -> None:
-    settings = {key: sysctl.normalise(value) for key, value in wanted.items()}
+def _converge_sysctl(desired: dict, outcome: Outcome, check: bool) -> None:
+    settings = {key: sysctl.normalise(value) for key, value in desired.items()}
     for key, value in sysctl.plan(settings, {key: sysctl.read(key) for key in settings}).items():
         if not check:
             sysctl.apply(key, value)
         outcome.changes.append(f"set sysctl {key} to {value}")
 
 
-def _converge_units(wanted: list[dict], rewritten: set[str], outcome: Outcome, check: bool) -> None:
-    wanted = [{**unit, "name": units.full_name(unit["name"])} for unit in wanted]
-    names = [unit["name"] for unit in wanted]
+def _converge_units(desired: list[dict], rewritten: set[str], outcome: Outcome, check: bool) -> None:
+    desired = [{**unit, "name": units.full_name(unit["name"])} for unit in desired]
+    names = [unit["name"] for unit in desired]
     if len(set(names)) != len(names):
         raise CloudError(f"A unit is listed twice: {', '.join(sorted(names))}", "List every unit once.")
     states = units.read(names)
@@ -127,13 +129,13 @@ def _converge_units(wanted: list[dict], rewritten: set[str], outcome: Outcome, c
         if not check:
             units.daemon_reload()
             states = units.read(names)
-    plan = units.plan(wanted, states, lambda path: modified(path, rewritten), foreseen=check)
+    plan = units.plan(desired, states, lambda path: modified(path, rewritten), foreseen=check)
     if not check:
-        _control(wanted, plan, states)
+        _control(desired, plan, states)
     outcome.plan = plan
     outcome.changes += plan.changes()
     if not check:
-        _await(wanted)
+        _await(desired)
 
 
 def modified(path: str, rewritten: set[str]) -> int:
@@ -146,8 +148,8 @@ def modified(path: str, rewritten: set[str]) -> int:
         return NEVER
 
 
-def _control(wanted: list[dict], plan: units.UnitPlan, states: dict[str, units.UnitState]) -> None:
-    for unit in wanted:
+def _control(desired: list[dict], plan: units.UnitPlan, states: dict[str, units.UnitState]) -> None:
+    for unit in desired:
         if unit["name"] in plan.start + plan.restart + plan.reload:
             _settle_times(unit["restart_on"] + unit["reload_on"])
     if plan.start or plan.restart:
@@ -172,8 +174,8 @@ def _settle_times(paths: list[str]) -> None:
             os.utime(path, ns=(now, now), follow_symlinks=False)
 
 
-def _await(wanted: list[dict]) -> None:
-    for unit in wanted:
+def _await(desired: list[dict]) -> None:
+    for unit in desired:
         mark = AWAITED / unit["name"]
         if unit["state"] != "started" or not mark.exists():
             continue

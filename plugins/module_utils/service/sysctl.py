@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 ROOT = Path("/proc/sys")
 
@@ -42,9 +42,9 @@ def read(key: str) -> str | None:
         raise CloudError(f"Could not read sysctl {key}: {error.strerror}", "Is the key readable for root?") from error
 
 
-def plan(wanted: dict[str, str], running: dict[str, str | None]) -> dict[str, str]:
-    """Return the keys whose running value differs, with the wanted value."""
-    return {key: value for key, value in sorted(wanted.items()) if running[key] != value}
+def plan(desired: dict[str, str], running: dict[str, str | None]) -> dict[str, str]:
+    """Return the keys whose running value differs, with the desired value."""
+    return {key: value for key, value in sorted(desired.items()) if running[key] != value}
 
 
 def apply(key: str, value: str) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.service.command import ENVIRONMENT, run
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import execute, run
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 PROPERTIES = (
     "LoadState",
@@ -23,8 +23,9 @@ PROPERTIES = (
     "StateChangeTimestamp",
     "Result",
 )
-# What `systemctl is-enabled` counts as enabled and survives a reboot.
-ENABLED = {"enabled", "static", "alias", "indirect", "generated", "linked"}
+# With these states a unit is started at the next boot, or there is nothing to enable. Not with "linked" (its file is elsewhere) and
+# "indirect" (another name of it is enabled, such as an alias that a package's installation left): nothing starts such a unit at boot.
+ENABLED = {"enabled", "static", "alias", "generated"}
 RUNNING = {"active", "reloading", "refreshing"}
 JOURNAL_LINES = 30
 
@@ -114,31 +115,32 @@ def read(names: list[str]) -> dict[str, UnitState]:
     return parse(names, run(command, "ask systemd for the units' state"))
 
 
-def plan(wanted: list[dict], states: dict[str, UnitState], modified: Callable[[str], int], foreseen: bool = False) -> UnitPlan:
+def plan(desired: list[dict], states: dict[str, UnitState], modified: Callable[[str], int], foreseen: bool = False) -> UnitPlan:
     """Return what is to be done.
 
-    ``wanted``: name, state (started, stopped, unmanaged), enabled (or None), restart_on, reload_on. ``modified`` gives the modification
-    time of a path in nanoseconds, 0 where there is none. ``foreseen`` (check mode) takes units that systemd does not know
+    ``desired``: name, state (started, stopped, unmanaged, as_is), enabled (or None), restart_on, reload_on. ``modified`` gives the
+    modification time of a path in nanoseconds, 0 where there is none. ``foreseen`` (check mode) takes units that systemd does not know
     yet as about to be installed.
     Raises CloudError for a unit that is unknown, broken or masked.
     """
     result = UnitPlan()
-    for unit in wanted:
+    for unit in desired:
         state = states[unit["name"]]
         start, enabled = unit["state"] == "started", unit["enabled"]
         if start or enabled:
-            refuse_unusable(state, foreseen)
+            ensure_usable(state, foreseen)
         if enabled and state.file_state not in ENABLED:
             result.enable.append(state.name)
         if enabled is False and state.file_state in ("enabled", "enabled-runtime", "linked"):
             result.disable.append(state.name)
         if unit["state"] == "stopped" and state.active not in ("inactive", "failed"):
             result.stop.append(state.name)
-        if start and state.active not in RUNNING:
-            result.start.append(state.name)
-        elif start and (any(modified(path) > state.started for path in unit["restart_on"]) or not effective(unit.get("check"))):
+        managed = start or unit["state"] == "as_is"
+        if state.active not in RUNNING:
+            result.start += [state.name] if start else []
+        elif managed and (any(modified(path) > state.started for path in unit["restart_on"]) or not effective(unit.get("check"))):
             result.restart.append(state.name)
-        elif start and any(modified(path) > state.changed for path in unit["reload_on"]):
+        elif managed and any(modified(path) > state.changed for path in unit["reload_on"]):
             result.reload.append(state.name)
     return result
 
@@ -148,12 +150,12 @@ def effective(check: str | None) -> bool:
     if not check:
         return True
     try:
-        return subprocess.run(shlex.split(check), capture_output=True, env=ENVIRONMENT, timeout=30, check=False).returncode == 0
+        return execute(shlex.split(check), timeout=30).returncode == 0
     except (FileNotFoundError, subprocess.TimeoutExpired):
         return False
 
 
-def refuse_unusable(state: UnitState, foreseen: bool) -> None:
+def ensure_usable(state: UnitState, foreseen: bool) -> None:
     """Raise CloudError when the unit cannot be started or enabled."""
     if state.load == "masked":
         raise CloudError(
@@ -174,8 +176,8 @@ def control(verb: str, names: list[str]) -> None:
     """Run one systemctl verb on all names. Raises CloudError with the state and the journal of each unit that did not follow."""
     if not names:
         return
-    command = ["systemctl", "--no-ask-password", verb, *(["--"] if names else []), *names]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    command = ["systemctl", "--no-ask-password", verb, "--", *names]
+    done = execute(command)
     if not done.returncode:
         return
     broken = [state for state in read(names).values() if state.active not in RUNNING] if verb in ("start", "restart") else []
@@ -196,4 +198,4 @@ def describe(state: UnitState) -> str:
 def journal(name: str) -> str:
     """Return the last lines that a unit wrote, for a message."""
     command = ["journalctl", "--no-pager", "--output=short-iso", f"--lines={JOURNAL_LINES}", f"--unit={name}"]
-    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False).stdout.rstrip()
+    return execute(command).stdout.rstrip()

@@ -10,7 +10,7 @@ import shutil
 
 import pytest
 from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import checksum
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.modules import kubernetes_build
 
 SCRIPT = """#!/bin/sh

@@ -12,7 +12,7 @@ import threading
 
 import pytest
 from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts import files
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 CONTENT = b"\x7fELF" + bytes(range(256)) * 8192  # two blocks
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -1,4 +1,4 @@
-"""The progress callback under real, small playbooks on the control machine: what is printed, logged and counted."""
+"""The progress callback under real, small playbooks on the deployment host: what is printed, logged and counted."""
 
 from __future__ import annotations
 

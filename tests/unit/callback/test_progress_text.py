@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.honeycomb.cloud.plugins.plugin_utils import progress as text
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils.progress import failures, layout, steps, summary
 
 STEP = {
     "layer": "etcd", "layer_width": 8, "number": 12, "total": 57, "title": "Run one etcd cluster per shard", "done": 3, "hosts": 3,
@@ -12,36 +12,36 @@ STEP = {
 
 
 def test_step_line():
-    words = text.step_line(STEP).split("  ")
+    words = layout.step_line(STEP).split("  ")
     assert [word for word in words if word.strip()] == [
         "etcd", "12/57", "Run one etcd cluster per shard", "3/3 hosts", "2 changed", "1.2s (elapsed 0:41)",
     ]  # fmt: skip
-    assert "2 would change" in text.step_line({**STEP, "would_change": True})
-    assert "1 failed  1 retry" in text.step_line({**STEP, "failed": 1, "retries": 1})
+    assert "2 would change" in layout.step_line({**STEP, "would_change": True})
+    assert "1 failed  1 retry" in layout.step_line({**STEP, "failed": 1, "retries": 1})
 
 
 @pytest.mark.parametrize("width", [10, 40, 60, 80, 120, 200])
 def test_step_line_fits_the_terminal(width):
-    assert len(text.step_line({**STEP, "failed": 1, "unreachable": 2, "retries": 3}, width)) <= width
+    assert len(layout.step_line({**STEP, "failed": 1, "unreachable": 2, "retries": 3}, width)) <= width
 
 
 @pytest.mark.parametrize(
     ("seconds", "short", "clock"), [(0.04, "0.0s", "0:00"), (41.2, "41.2s", "0:41"), (125, "2m 05s", "2:05"), (3723, "62m 03s", "1:02:03")]
 )
 def test_times(seconds, short, clock):
-    assert text.duration(seconds) == short
-    assert text.clock(seconds) == clock
+    assert layout.duration(seconds) == short
+    assert layout.clock(seconds) == clock
 
 
 def test_names():
-    assert text.layer_of("Etcd: Run one cluster") == "etcd"
-    assert text.layer_of("all") == "all"
-    assert text.layer_of("") == "play"
-    assert text.task_title("etcd : Write the units") == "Write the units"
+    assert layout.layer_of("Etcd: Run one cluster") == "etcd"
+    assert layout.layer_of("all") == "all"
+    assert layout.layer_of("") == "play"
+    assert layout.task_title("etcd : Write the units") == "Write the units"
 
 
 def test_failure_in_full():
-    lines = text.failure_details(
+    lines = failures.failure_details(
         {
             "msg": "unit etcd@main.service: expected active, found failed",
             "cmd": ["systemctl", "start", "etcd@main"],
@@ -67,20 +67,22 @@ def test_failure_in_full():
 
 
 def test_failure_of_items_names_each():
-    lines = text.failure_details({"results": [{"item": 1, "failed": True, "msg": "no"}, {"item": 2}, {"item": {"a": 1}, "failed": True}]})
+    lines = failures.failure_details(
+        {"results": [{"item": 1, "failed": True, "msg": "no"}, {"item": 2}, {"item": {"a": 1}, "failed": True}]}
+    )
     assert lines == ["item 1:", "  no", 'item {"a": 1}:']
 
 
 def test_secrets_stay_hidden():
-    assert text.failure_details({"censored": "hidden", "msg": "hunter2"}) == [
+    assert failures.failure_details({"censored": "hidden", "msg": "hunter2"}) == [
         "The output is hidden, because the task handles secrets (no_log)."
     ]
     item = {"censored": "x", "failed": True, "item": "hunter2", "msg": "hunter2"}
-    assert "hunter2" not in str(text.failure_details({"results": [item]}))
+    assert "hunter2" not in str(failures.failure_details({"results": [item]}))
 
 
 def test_long_output_keeps_its_end():
-    lines = text.failure_details({"msg": "x", "stderr": "\n".join(str(n) for n in range(100))})
+    lines = failures.failure_details({"msg": "x", "stderr": "\n".join(str(n) for n in range(100))})
     assert lines[-1] == "  99"
     assert len(lines) < 50
     assert "lines before this are in the log" in lines[2]
@@ -97,7 +99,7 @@ def test_odd_results_do_not_raise():
         {"hint": ["a", "b"]},
         {"cmd": 5},
     ):
-        assert isinstance(text.failure_details(odd), list)
+        assert isinstance(failures.failure_details(odd), list)
 
 
 def test_hosts_that_fail_the_same_way_are_named_together():
@@ -106,8 +108,8 @@ def test_hosts_that_fail_the_same_way_are_named_together():
         ("control1", ["10.0.0.1"], ["cannot reach 10.0.0.1", "ask control1"]),
         ("control3", [], ["something else"]),
     ]
-    assert text.group_by_text(texts) == [(["control1", "control2"], texts[1][2]), (["control3"], texts[2][2])]
-    assert len(text.group_by_text(texts, exact=True)) == 3
+    assert failures.group_by_text(texts) == [(["control1", "control2"], texts[1][2]), (["control3"], texts[2][2])]
+    assert len(failures.group_by_text(texts, exact=True)) == 3
 
 
 @pytest.mark.parametrize(
@@ -125,20 +127,20 @@ def test_hosts_that_fail_the_same_way_are_named_together():
     ],
 )
 def test_module_calls(action, result, calls):
-    assert text.module_calls(action, result) == calls
+    assert steps.module_calls(action, result) == calls
 
 
 def test_readable():
-    assert text.readable("a\nb", "  ") == ["  a", "  b"]
-    assert text.readable(["a", "b\nc", 3]) == ["a", "b", "c", "3"]
-    assert text.readable({"a": 1}) == ["{", '  "a": 1', "}"]
+    assert layout.readable("a\nb", "  ") == ["  a", "  b"]
+    assert layout.readable(["a", "b\nc", 3]) == ["a", "b", "c", "3"]
+    assert layout.readable({"a": 1}) == ["{", '  "a": 1', "}"]
 
 
 def test_table_takes_anything():
-    assert text.table([["api", "https://x"], ["dashboard", None], "odd"], ["what", "where"]) == [
+    assert layout.table([["api", "https://x"], ["dashboard", None], "odd"], ["what", "where"]) == [
         "  what       where", "  api        https://x", "  dashboard", "  odd",
     ]  # fmt: skip
-    assert text.table([]) == []
+    assert layout.table([]) == []
 
 
 def row(changed=0, failures=0, unreachable=0):
@@ -165,4 +167,4 @@ def row(changed=0, failures=0, unreachable=0):
     ],
 )
 def test_closing_sentence(hosts, more, sentence):
-    assert text.closing_sentence(hosts, more.pop("check", False), **more) == sentence
+    assert summary.closing_sentence(hosts, more.pop("check", False), **more) == sentence

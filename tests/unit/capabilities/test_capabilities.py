@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.honeycomb.cloud.plugins.module_utils.capabilities import kernel, machine, netlink, packages
-from ansible_collections.honeycomb.cloud.plugins.module_utils.capabilities.swaps import swaps
+from ansible_collections.honeycomb.cloud.plugins.module_utils.capabilities import collect, kernel, machine, netlink, packages
+from ansible_collections.honeycomb.cloud.plugins.module_utils.capabilities.substitutions import substitutions
 
 STATUS = """Package: zlib1g
 Status: install ok installed
@@ -110,8 +110,8 @@ def host(**values) -> dict:
     return {**full, **values}
 
 
-def test_full_host_swaps_nothing():
-    assert swaps(host()) == []
+def test_full_host_needs_no_substitution():
+    assert substitutions(host()) == []
 
 
 @pytest.mark.parametrize(
@@ -126,6 +126,19 @@ def test_full_host_swaps_nothing():
     ],
 )
 def test_each_lack_is_said_once(values, what):
-    (swap,) = swaps(host(**values))
-    assert swap["what"] == what
-    assert all(swap[key] for key in ("here", "production", "why"))
+    (substitution,) = substitutions(host(**values))
+    assert substitution["what"] == what
+    assert all(substitution[key] for key in ("here", "production", "why"))
+
+
+def test_data_of_a_component_is_found_by_the_files_that_it_names(tmp_path):
+    patterns = {"ceph_mon": f"{tmp_path}/mon/*-*/min_mon_release", "ceph_osd": f"{tmp_path}/osd/*-*/whoami"}
+    (tmp_path / "mon/ceph-a").mkdir(parents=True)
+    (tmp_path / "osd/ceph-3").mkdir(parents=True)
+    assert collect.holdings(patterns) == {"ceph_mon": [], "ceph_osd": []}  # a store that was only made took part in nothing
+    (tmp_path / "mon/ceph-a/min_mon_release").touch()
+    (tmp_path / "osd/ceph-3/whoami").touch()
+    assert collect.holdings(patterns) == {
+        "ceph_mon": [f"{tmp_path}/mon/ceph-a/min_mon_release"],
+        "ceph_osd": [f"{tmp_path}/osd/ceph-3/whoami"],
+    }

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ssl
 
 import pytest
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd import client, members
 
 ADDRESSES = {"control1": "10.0.0.1", "control2": "10.0.0.2", "control3": "10.0.0.3"}
@@ -53,35 +53,74 @@ def test_quorum(voters, needed):
 GOOD, BAD = "", "connection refused"
 
 
-@pytest.mark.parametrize(
-    ("others", "healthy_now", "voters"),
-    [
-        ([GOOD, GOOD], True, 3),
-        ([GOOD, GOOD, GOOD, BAD], True, 5),
-        ([BAD, BAD], False, 3),  # there is no quorum to keep
-    ],
-)
-def test_member_may_go(others, healthy_now, voters):
-    members.may_go("pods", "control2", {f"other{number}": reason for number, reason in enumerate(others)}, healthy_now, voters)
+@pytest.mark.parametrize("others", [[GOOD, GOOD], [GOOD, GOOD, GOOD, BAD]])
+def test_member_may_go(others):
+    members.may_go("pods", "control2", {f"other{number}": reason for number, reason in enumerate(others)})
 
 
-@pytest.mark.parametrize(
-    ("others", "voters"),
-    [
-        ([GOOD, BAD], 3),
-        ([GOOD, GOOD, BAD, BAD], 5),
-        ([GOOD], 2),
-        ([GOOD, GOOD], 4),  # one of the voters is no host of the inventory
-        ([], 1),
-    ],
-)
-def test_member_must_stay(others, voters):
+@pytest.mark.parametrize("others", [[GOOD, BAD], [GOOD, GOOD, BAD, BAD], [GOOD], [GOOD, GOOD, BAD], []])
+def test_member_must_stay(others):
     with pytest.raises(CloudError, match="etcd shard pods: control2 must not stop now") as refused:
-        members.may_go("pods", "control2", {f"other{number}": reason for number, reason in enumerate(others)}, True, voters)
-    assert f"{others.count(GOOD)} of the other members are healthy, {members.quorum(voters)} are needed" in refused.value.message
+        members.may_go("pods", "control2", {f"other{number}": reason for number, reason in enumerate(others)}, " More.")
+    voters = len(others) + 1
+    counted = f"{others.count(GOOD)} of the other members are healthy, {members.quorum(voters)} of the {voters} with a vote are needed"
+    assert counted in refused.value.message
     for number, reason in enumerate(others):
         assert (f"other{number}: {reason}" in refused.value.message) == (reason == BAD)
     assert "etcd@pods" in refused.value.hint
+    assert refused.value.hint.endswith(" More.")
+
+
+@pytest.mark.parametrize(("learner", "others"), [(False, ["control1", "control3"]), (True, None)])
+def test_voters_are_those_of_the_live_list(learner, others):
+    class Own:
+        def status(self):
+            return {"member_id": "2", "learner": learner}
+
+        def members(self):
+            listed = [entry(name, "", str(number)) for number, name in enumerate(ADDRESSES, 1)]
+            listed[1]["learner"] = learner
+            return [*listed, {**entry("late", "", "7"), "learner": True}]
+
+    voters = members.other_voters(Own())
+    assert (voters and [member["name"] for member in voters]) == others
+
+
+def test_members_are_asked_where_they_say_that_they_are(here, monkeypatch):
+    asked = []
+
+    class Client(Answers):
+        def __init__(self, address, port, *_):
+            super().__init__((address != "10.0.0.9", "no leader"))
+            asked.append((address, port))
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr(members, "Member", Client)
+    known = [
+        {**entry("control1", "", "1"), "client_urls": ["https://10.0.0.1:2379"]},
+        {**entry("gone", "", "2"), "client_urls": ["https://10.0.0.9:12379"]},
+        {**entry("gone", "", "3"), "client_urls": ["https://10.0.0.9:12379"]},
+        entry("", "https://10.0.0.8:2380", "8e9e"),
+    ]
+    assert here.health(known) == {
+        "control1": "",
+        "gone (not in group etcd)": "no leader",
+        "gone (not in group etcd), id 3": "no leader",
+        "member 8e9e (https://10.0.0.8:2380, never started)": "it never started",
+    }
+    assert asked == [("10.0.0.1", 2379), ("10.0.0.9", 12379), ("10.0.0.9", 12379)]
+
+
+def test_the_peer_url_that_a_host_was_configured_with_is_read_from_the_disk(here):
+    assert here.peer_urls("pods") == set()
+    here.config.mkdir()
+    (here.config / "pods.env").write_text("ETCD_NAME=control2\nETCD_INITIAL_ADVERTISE_PEER_URLS=https://10.0.0.2:1,https://10.1.0.2:1\n")
+    assert here.peer_urls("pods") == {"https://10.0.0.2:1", "https://10.1.0.2:1"}
 
 
 def entry(name: str, url: str, identity: str = "1") -> dict:
@@ -107,9 +146,9 @@ def test_own_entries(own):
 
 
 def test_initial_cluster_is_the_live_members_and_this_host():
-    wanted = f"control1={URL['control1']},control3={URL['control3']},control2={URL['control2']}"
-    assert members.initial_cluster([*OTHERS, entry("", URL["control2"])], "control2", URL["control2"]) == wanted
-    assert members.initial_cluster([*OTHERS, entry("control2", "https://10.0.0.99:2380")], "control2", URL["control2"]) == wanted
+    desired = f"control1={URL['control1']},control3={URL['control3']},control2={URL['control2']}"
+    assert members.initial_cluster([*OTHERS, entry("", URL["control2"])], "control2", URL["control2"]) == desired
+    assert members.initial_cluster([*OTHERS, entry("control2", "https://10.0.0.99:2380")], "control2", URL["control2"]) == desired
 
 
 class Answers:

@@ -114,8 +114,8 @@ def test_one_shard_needs_no_overrides():
     assert shards.servers_overrides({"main": shard(2379)}, ADDRESSES) == ""
 
 
-def misplaced(name: str, keys: list[str], wanted: dict = SHARDS) -> dict[str, int]:
-    return shards.misplaced(wanted, name, lambda prefix: sum(key.startswith(prefix) for key in keys))
+def misplaced(name: str, keys: list[str], desired: dict = SHARDS) -> dict[str, int]:
+    return shards.misplaced(desired, name, lambda prefix: sum(key.startswith(prefix) for key in keys))
 
 
 POD, NODE, EVENT, SECRET = (
@@ -156,11 +156,11 @@ def test_objects_in_another_shard_are_counted(name, keys, expected):
 
 
 def test_services_bring_their_address_allocators():
-    wanted = {"main": shard(2379), "services": shard(12379, "services")}
+    desired = {"main": shard(2379), "services": shard(12379, "services")}
     keys = ["/registry/services/specs/default/a", "/registry/ranges/serviceips"]
-    assert misplaced("services", keys, wanted) == {}
-    assert misplaced("main", keys, wanted) == {"services": 2}
-    assert misplaced("main", ["/registry/services/endpoints/default/a"], wanted) == {}
+    assert misplaced("services", keys, desired) == {}
+    assert misplaced("main", keys, desired) == {"services": 2}
+    assert misplaced("main", ["/registry/services/endpoints/default/a"], desired) == {}
 
 
 def test_a_shard_of_its_own_objects_is_asked_little():

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.honeycomb.cloud.plugins.module_utils.container.placement import Node
-from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import ATTACHED, CLAIMED, FREE, Owner
-from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.store import Disk
-from ansible_collections.honeycomb.cloud.plugins.module_utils.failure.plan import Health, gate, plan, without_power
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import ATTACHED, CLAIMED, FREE, Disk, Owner
+from ansible_collections.honeycomb.cloud.plugins.module_utils.failure.health import Health
+from ansible_collections.honeycomb.cloud.plugins.module_utils.failure.plan import gate, plan, without_power
 
 NODES = [Node("node1", "a"), Node("node2", "b"), Node("node3", "c")]
 ZONES = {"node1": "a", "node2": "b", "node3": "c"}
@@ -75,8 +75,8 @@ def test_a_run_that_was_interrupted_goes_on_where_it_was():
 
 
 def test_the_node_that_recovers_is_lost_too():
-    roomy = health(osds={"node1": [0], "node4": [3], "node5": [4]}, up={0, 3, 4}, zones={"node1": "a", "node4": "b", "node5": "c"})
-    found = plan([disk("red.db", "node3", CLAIMED, "node2")], ["node2", "node3"], NODES, roomy)
+    large = health(osds={"node1": [0], "node4": [3], "node5": [4]}, up={0, 3, 4}, zones={"node1": "a", "node4": "b", "node5": "c"})
+    found = plan([disk("red.db", "node3", CLAIMED, "node2")], ["node2", "node3"], NODES, large)
     assert found.moves == {"red.db": "node1"}
 
 

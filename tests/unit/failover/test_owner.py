@@ -1,19 +1,19 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import (
     ATTACHED,
     CLAIMED,
     FREE,
-    NotOurs,
+    NotOwner,
     Owner,
     attached,
     claim,
+    ensure_owner,
     parse,
-    refuse_attach,
     released,
 )
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
 
 
 def test_a_new_disk_is_nobodys_and_its_first_owner_is_the_first_generation():
@@ -54,10 +54,10 @@ def test_what_is_not_an_owner_is_refused(text):
     ],
 )
 def test_who_may_not_attach(owner, host, generation, expected):
-    with pytest.raises(NotOurs, match=expected):
-        refuse_attach("red.db", owner, host, generation)
+    with pytest.raises(NotOwner, match=expected):
+        ensure_owner("red.db", owner, host, generation)
 
 
 def test_the_owner_may_attach_in_its_generation():
-    refuse_attach("red.db", Owner("node1", 3, CLAIMED, ""), "node1", 3)
-    refuse_attach("red.db", Owner("node1", 3, ATTACHED, ""), "node1")
+    ensure_owner("red.db", Owner("node1", 3, CLAIMED, ""), "node1", 3)
+    ensure_owner("red.db", Owner("node1", 3, ATTACHED, ""), "node1")

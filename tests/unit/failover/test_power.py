@@ -4,7 +4,7 @@ import os
 import stat
 
 import pytest
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.failure import power
 
 NODE = {"method": "redfish", "address": "192.0.2.9", "user": "fence", "password": "hidden", "options": {"systems_uri": "/x"}}

@@ -15,15 +15,22 @@ from ansible_collections.honeycomb.cloud.plugins.filter import (
     certificate_rows,
     containers,
     etcd,
+    iscsi,
     kubernetes,
+    ovn,
     ovn_ports,
     ovn_probes,
+    provider,
     public_addresses,
+    state,
     systemd,
 )
 
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins/filter"
-SUBJECTS = [bgp, ceph, certificate_rows, containers, etcd, kubernetes, ovn_ports, ovn_probes, public_addresses, systemd]
+SUBJECTS = [
+    *(bgp, ceph, certificate_rows, containers, etcd, iscsi, kubernetes, ovn, ovn_ports, ovn_probes, provider, public_addresses, state),
+    systemd,
+]
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=lambda subject: subject.__name__.rpartition(".")[2])
@@ -37,6 +44,41 @@ def test_every_filter_is_documented(subject):
 def test_no_documentation_without_a_filter():
     names = {name for subject in SUBJECTS for name in subject.FilterModule().filters()}
     assert {path.stem for path in PLUGINS.glob("*.yml")} <= names
+
+
+class TestCeph:
+    groups = {"ceph_mon": ["a", "b"], "ceph_osd": ["b", "c"], "ceph_client": ["c"]}  # noqa: RUF012
+
+    @pytest.mark.parametrize(
+        ("state", "may"),
+        [
+            ({"honeycomb_host": {"data": {"ceph_mon": [], "ceph_osd": [], "etcd": ["/var/lib/etcd/x"]}}}, True),
+            ({"honeycomb_host": {"data": {}}}, False),
+            ({"honeycomb_host": {"data": {"ceph_mon": ["/var/lib/ceph/mon/ceph-a/min_mon_release"]}}}, False),
+            ({"honeycomb_host": {"data": {"ceph_osd": ["/var/lib/ceph/osd/ceph-0/whoami"]}}}, False),
+            ({"honeycomb_host": {}}, False),
+            ({}, False),
+        ],
+    )
+    def test_a_cluster_begins_only_when_every_host_was_asked_and_has_nothing(self, state, may):
+        empty = {"honeycomb_host": {"data": {"ceph_mon": [], "ceph_osd": []}}}
+        for host in "abc":
+            assert ceph.bootstrappable(self.groups, {"a": empty, "b": empty, "c": empty, host: state}) is may
+        assert ceph.bootstrappable(self.groups, {"a": empty, "b": empty, "c": empty, "d": {}}), "a host of other groups is not asked"
+
+    def test_names_of_users_and_their_secrets_stay_as_they_are(self):
+        users = ceph.base_users(self.groups | {"ceph_rgw": ["a"]}, [{"name": "acme"}])
+        assert [name for names in users.values() for name in names] == [
+            "mgr.a",
+            "mgr.b",
+            "client.osd.b",
+            "client.osd.c",
+            "client.c",
+            "client.rgw.a",
+            "client.tenant.acme",
+        ]
+        assert ceph.base_users(self.groups, [])["gateways"] == []
+        assert iscsi.secrets([{"name": "disk1"}]) == [{"name": "iscsi_disk1", "kind": "password", "size": 16}]
 
 
 class TestEtcd:
@@ -64,7 +106,7 @@ class TestKubernetes:
 
     def test_kubeconfig_names_files_and_holds_no_secret(self):
         text = self.filters["kubeconfig"](
-            "admin", server="https://10.0.0.9:6443", authority="/ca.crt", certificate="/a.crt", key="/a.key", cluster="lab"
+            "admin", server="https://10.0.0.9:6443", ca="/ca.crt", certificate="/a.crt", key="/a.key", cluster="lab"
         )
         config = yaml.safe_load(text)
         (context,) = config["contexts"]
@@ -98,6 +140,28 @@ class TestSystemd:
         with pytest.raises(AnsibleFilterError, match="no such setting: ProtectHom;"):
             systemd.hardening({"ProtectHom": "no"})
 
+    @pytest.mark.parametrize(
+        ("word", "quoted"),
+        [
+            ("--secure-port=6443", "--secure-port=6443"),
+            ("--x=/pods#https://a:1;https://b:1,/events#https://a:2", "--x=/pods#https://a:1;https://b:1,/events#https://a:2"),
+            ("--key=${CREDENTIALS_DIRECTORY}/a.key", "--key=${CREDENTIALS_DIRECTORY}/a.key"),
+            ("--oidc-required-claim=team=a b", '"--oidc-required-claim=team=a b"'),
+            ("--audit-log-format=x%hy", "--audit-log-format=x%%hy"),
+            ("--prefix=$HOME and ${USER}", '"--prefix=$$HOME and $${USER}"'),
+            ('--json={"a": "b\\c"}', r'"--json={\"a\": \"b\\c\"}"'),
+            ("--a=it's", '"--a=it\'s"'),
+            ("--a=b\nExecStartPost=/bin/sh", r'"--a=b\nExecStartPost=/bin/sh"'),
+            ("", '""'),
+        ],
+    )
+    def test_a_word_reaches_the_program_as_it_is(self, word, quoted):
+        assert systemd.argument(word) == quoted
+
+    def test_a_word_that_no_command_line_can_carry_is_refused(self):
+        with pytest.raises(AnsibleFilterError, match="NUL"):
+            systemd.argument("a\0b")
+
 
 class TestCertificateRows:
     def entry(self, name, end, left, **more):
@@ -130,9 +194,9 @@ class TestCertificateRows:
         ("left", "kind", "note"),
         [
             (30, "service", ""),
-            (29, "service", "under 30 days: run playbooks/pki.yml"),
-            (0, "service", "under 30 days: run playbooks/pki.yml"),
-            (29, "authority", "under 30 days: replace it"),
+            (29, "service", "under 30 days: run playbooks/layers/pki.yml"),
+            (0, "service", "under 30 days: run playbooks/layers/pki.yml"),
+            (29, "ca", "under 30 days: replace it"),
             (-1, "service", ""),  # the report itself says that it expired
             (None, "unreadable", ""),
         ],
@@ -140,11 +204,11 @@ class TestCertificateRows:
     def test_what_needs_attention_is_marked(self, left, kind, note):
         (row,) = self.rows({"a": [self.entry("x", "2026-01-01T00:00:00+00:00", left, kind=kind)]})
         assert row[-1] == note
-        assert row[3] == ("x (authority)" if kind == "authority" else "x")
+        assert row[3] == ("x (CA)" if kind == "ca" else "x")
 
     def test_notes_stay_behind_the_mark(self):
         (row,) = self.rows({"a": [self.entry("x", "2026-01-01", 5, notes=["key missing or another one"])]}, renew_days=10)
-        assert row[-1] == "under 10 days: run playbooks/pki.yml, key missing or another one"
+        assert row[-1] == "under 10 days: run playbooks/layers/pki.yml, key missing or another one"
 
 
 class TestNetworks:

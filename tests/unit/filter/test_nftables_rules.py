@@ -8,12 +8,21 @@ import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.honeycomb.cloud.plugins.filter.nftables_rules import nftables_rules
 
-HOSTVARS = {name: {"cloud_address": f"10.0.0.{number}"} for name, number in (("control1", 11), ("control2", 12), ("node1", 21))}
-GROUPS = {"all": list(HOSTVARS), "etcd": ["control2", "control1"], "node": ["node1"], "nobody": []}
+SOURCES = {
+    "management": {
+        "control1": {"ip": "10.0.0.11"},
+        "node1": {"ip": "10.0.0.21"},
+        "etcd": {"ip": "10.0.0.11, 10.0.0.12"},
+        "node": {"ip": "10.0.0.21"},
+        "nobody": {},
+        "stray": {"error": "host stray has no cloud_address"},
+    },
+    "underlay": {"node": {"ip": "198.51.100.21"}},
+}
 
 
 def rules(*given, **options) -> list[str]:
-    return nftables_rules(list(given), GROUPS, HOSTVARS, **options)
+    return nftables_rules(list(given), SOURCES, **options)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +32,7 @@ def rules(*given, **options) -> list[str]:
         ({"ports": [2380, "2379"], "from": ["etcd"]}, "ip saddr { 10.0.0.11, 10.0.0.12 } tcp dport { 2379, 2380 } accept"),
         ({"port": "30000-32767", "protocol": "udp", "from": ["node1"]}, "ip saddr 10.0.0.21 udp dport 30000-32767 accept"),
         ({"protocol": "vrrp", "from": ["etcd"]}, "ip saddr { 10.0.0.11, 10.0.0.12 } meta l4proto 112 accept"),
+        ({"port": 9, "from": ["node"], "address": "underlay"}, "ip saddr 198.51.100.21 tcp dport 9 accept"),
         ({"port": 53, "from": ["2001:db8::/64"]}, "ip6 saddr 2001:db8::/64 tcp dport 53 accept"),
         ({"port": 9, "from": ["0.0.0.0/0", "etcd"]}, "meta nfproto ipv4 tcp dport 9 accept"),
         ({"port": 1, "comment": 'say "x"'}, "tcp dport 1 accept comment \"say 'x'\""),
@@ -74,8 +84,8 @@ def test_mistakes_are_named(rule, says):
 
 
 def test_host_without_address_is_named():
-    with pytest.raises(AnsibleFilterError, match="host stray has no valid cloud_address"):
-        nftables_rules([{"port": 9, "from": ["stray"]}], {"all": ["stray"]}, {"stray": {}})
+    with pytest.raises(AnsibleFilterError, match="host stray has no cloud_address"):
+        rules({"port": 9, "from": ["stray"]})
 
 
 def test_run_does_not_lock_itself_out():

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes import flags
 
 
@@ -36,6 +36,31 @@ def test_values_as_the_command_line_wants_them():
         "--profiling=false",
         "--secure-port=6443",
     ]
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "expected"),
+    [
+        ("service-account-key-file", ["/a", "/b"], ["--service-account-key-file=/a", "--service-account-key-file=/b"]),
+        ("oidc-required-claim", {"team": "a b", "x": "y,z"}, ["--oidc-required-claim=team=a b", "--oidc-required-claim=x=y,z"]),
+        ("oidc-required-claim", "team=a b", ["--oidc-required-claim=team=a b"]),
+        ("feature-gates", {"A": True, "B": False}, ["--feature-gates=A=true,B=false"]),
+        (
+            "service-account-issuer",
+            ["https://new", "https://old"],
+            ["--service-account-issuer=https://new", "--service-account-issuer=https://old"],
+        ),
+        ("authorization-mode", ["RBAC"], ["--authorization-mode=RBAC"]),
+    ],
+)
+def test_a_list_is_words_with_commas_or_the_flag_again(flag, value, expected):
+    assert flags.arguments({}, "kube-apiserver", "1.34.1", {flag: value}) == expected
+
+
+@pytest.mark.parametrize("flag", ["--profiling", "profiling=true", "a b", ""])
+def test_what_is_no_flag_is_refused(flag):
+    with pytest.raises(CloudError, match="expected a flag without its dashes"):
+        flags.arguments({}, "kube-apiserver", "1.34.1", {flag: 1})
 
 
 @pytest.mark.parametrize(("version", "known"), [("1.20.2", True), ("1.23.17", True), ("1.24.0", False), ("1.34.1", False)])
@@ -82,5 +107,5 @@ def test_the_operators_value_wins():
     ],
 )
 def test_admission_plugins(version, plugins):
-    wanted = ["NodeRestriction", "PodSecurity", "PodSecurityPolicy", "ValidatingAdmissionPolicy"]
-    assert flags.admission_plugins(wanted, version) == plugins
+    desired = ["NodeRestriction", "PodSecurity", "PodSecurityPolicy", "ValidatingAdmissionPolicy"]
+    assert flags.admission_plugins(desired, version) == plugins

@@ -40,7 +40,7 @@ def test_names_derive_from_lab_network_and_address():
     [
         ({"management": {"cidr": "10.140.0.0/33", "interface": "mgmt0"}}, "network management: '10.140.0.0/33' is not an IPv4 network"),
         ({"management": {"cidr": "10.140.0.1/24", "interface": "mgmt0"}}, "has host bits set"),
-        ({"management": {"cidr": "10.140.0.0/30", "interface": "mgmt0"}}, "has no room for hosts"),
+        ({"management": {"cidr": "10.140.0.0/30", "interface": "mgmt0"}}, "has no addresses for hosts"),
         ({"management": {"cidr": "10.140.0.0/24", "interface": "mgmt0", "mtu": 1}}, "mtu 1 is not between 576 and 65535"),
         ({"management": {"cidr": "10.140.0.0/24", "interface": "Mgmt 0"}}, "interface 'Mgmt 0' is not lower-case letters and digits"),
         (

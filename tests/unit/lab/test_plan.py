@@ -1,4 +1,4 @@
-"""Which steps lead where: the table of found and wanted states."""
+"""Which steps lead where: the table of current and desired states."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab import files, image, machine, network, status
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab.definition import Lab, parse_hosts, parse_networks
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.honeycomb.cloud.plugins.module_utils.network import declaration, northbound, trace
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network import declaration, northbound, trace, validation
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.declaration import Limits
-from ansible_collections.honeycomb.cloud.plugins.module_utils.network.port import Port, State, plan, texts
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network.port import Port, State, plan, texts, unproved
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.rows import Ref
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.rows import plan as plan_rows
 
@@ -19,7 +19,7 @@ def tenant(name="red", **parts):
 
 
 def problems(*tenants, **limits):
-    return [f"{one.subject}: {one.problem}" for one in declaration.check(list(tenants), Limits(**limits))]
+    return [f"{one.subject}: {one.problem}" for one in validation.check(list(tenants), Limits(**limits))]
 
 
 def test_a_right_declaration_has_no_problem():
@@ -73,6 +73,26 @@ def test_the_mtu_follows_from_the_underlay(encapsulation, mtu):
     limits = Limits(encapsulation, 1500)
     assert declaration.network_mtu(FRONT, limits) == mtu
     assert declaration.network_mtu({**FRONT, "mtu": 1400}, limits) == 1400
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"mtu": 1451}, "expected an mtu of at most 1450 (1500 of the underlay less 50 for vxlan), found 1451"),
+        ({"mtu": 1279}, "expected an mtu of at least 1280, found 1279"),
+        (
+            {"subnets": ["10.0.0.0/24", "fd00::/64", "10.0.0.128/25"]},
+            "expected subnets that do not overlap, found 10.0.0.0/24 and 10.0.0.128/25",
+        ),
+    ],
+)
+def test_wrong_networks_are_named(change, expected):
+    assert problems({"name": "red", "networks": [{**FRONT, **change}]}) == [f"tenant red, network front: {expected}"]
+
+
+def test_a_host_that_carries_no_ports_is_named():
+    (problem,) = problems({"name": "red", "networks": [FRONT]}, hosts=frozenset({"node2"}))
+    assert problem == "tenant red, network front, port web1: expected a host of the group ovn_host (node2), found node1"
 
 
 def test_a_derived_mac_is_local_unicast_and_stays():
@@ -129,6 +149,21 @@ def test_drift_of_a_port_is_found():
     state = plugged(ETH0)
     state.inside[ETH0.name] = (ETH0.mac, ETH0.addresses, True, ())
     assert [str(step) for step in plan(ETH0, state, True)] == ["plug red.front.web1 (eth0 lacks the default route by 10.0.0.1)"]
+
+
+@pytest.mark.parametrize("name", [ETH0.tenant_side, ETH0.uplink, ETH0.switch_side])
+def test_a_port_that_is_down_is_plugged_anew_and_not_taken_for_proven(name):
+    state = plugged(ETH0)
+    assert unproved(ETH0, state) is None
+    state.links[name] = (ETH0.mtu, "", False)
+    assert [str(step) for step in plan(ETH0, state, True)] == [f"plug red.front.web1 ({name} is down)"]
+    assert unproved(ETH0, state).message == f"red.front.web1: expected {name} to be up, found it down"
+
+
+def test_a_limit_without_effect_is_no_proof():
+    state = plugged(ETH0)
+    state.rates[ETH0.uplink] = 0
+    assert unproved(ETH0, state).message == f"red.front.web1: expected a limit of 20 Mbit/s on {ETH0.uplink}, found none"
 
 
 def test_names_of_interfaces_fit_the_kernel():

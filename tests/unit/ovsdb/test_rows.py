@@ -1,9 +1,9 @@
-"""The difference between rows that are there and rows that are wanted."""
+"""The difference between rows that are there and rows that are desired."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.rows import Foreign, Ref, marks, plan, texts
 
 SWITCH, PORT, OTHER = Ref("Logical_Switch", "a"), Ref("Logical_Switch_Port", "a.1"), Ref("Logical_Switch_Port", "a.2")

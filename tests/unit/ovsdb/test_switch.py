@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.cluster import Status, parse, stale
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.switch import Bridge, Port, plan
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.switch import Bridge, Port, _Writer, bridge_columns, plan
 
 STATUS = """
 Name: OVN_Northbound
@@ -61,7 +61,29 @@ def test_servers_that_no_host_stands_behind_are_found():
     assert stale(status, {"ssl:a", "ssl:b"}) == ["old", "gone"]
 
 
-def test_a_wanted_mac_address_is_set_and_another_one_left_alone():
+def test_a_desired_mac_address_is_set_and_another_one_left_alone():
     found = {"b": Bridge("netdev", "secure", mac="0a:00:00:00:00:01")}
     assert words(found, {"b": Bridge("netdev", mac="0a:00:00:00:00:02")}, {}, {}) == ["set bridge b"]
     assert words(found, {"b": Bridge("netdev")}, {}, {}) == []
+
+
+def test_what_a_bridge_says_nothing_about_stays():
+    assert bridge_columns(Bridge(mac="0a:00:00:00:00:01"), "netdev", ["secure"], {"k": "v"}) == {
+        "datapath_type": "netdev",
+        "fail_mode": ["secure"],
+        "other_config": {"k": "v", "hwaddr": "0a:00:00:00:00:01"},
+    }
+    assert bridge_columns(Bridge("system", "standalone"), "netdev", ["secure"]) == {
+        "datapath_type": "system",
+        "fail_mode": ["standalone"],
+        "other_config": {},
+    }
+
+
+def test_every_verb_of_a_step_has_a_writer():
+    new = plan({}, {"b": Bridge("netdev", mac="0a:00:00:00:00:01", ports={"p": Port("p")})}, {}, {"k": "v"})
+    old = {"b": Bridge("system", ports={"p": Port("p", "internal"), "q": Port("q", "", {"honeycomb": "declared"})})}
+    changed = plan(old, {"b": Bridge("netdev", ports={"p": Port("p")}, whole=True)}, {}, {})
+    verbs = {step.verb for step in [*new, *changed]}
+    assert verbs == {"add bridge", "add port", "set bridge", "set port", "remove port", "set host"}
+    assert all(callable(getattr(_Writer, verb.replace(" ", "_"))) for verb in verbs)

@@ -1,4 +1,4 @@
-"""What the tests of the subject pki share: an authority and wanted certificates."""
+"""What the tests of the subject pki share: a CA and desired certificates."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ def now() -> datetime:
 
 
 @pytest.fixture(scope="session")
-def authority() -> x509.Authority:
-    """An authority of ten years."""
-    return x509.new_authority("lab etcd", 3650, NOW)
+def ca() -> x509.CA:
+    """A CA of ten years."""
+    return x509.new_ca("lab etcd", 3650, NOW)
 
 
 @pytest.fixture(scope="session")
-def stranger() -> x509.Authority:
-    """Another authority with the same name."""
-    return x509.new_authority("lab etcd", 3650, NOW)
+def stranger() -> x509.CA:
+    """Another CA with the same name."""
+    return x509.new_ca("lab etcd", 3650, NOW)
 
 
 @pytest.fixture
-def wanted() -> dict:
+def desired() -> dict:
     return {
         "name": "etcd",
-        "authority": "etcd",
+        "ca": "etcd",
         "common_name": "control1",
         "organizations": ["members"],
         "dns": ["control1", "localhost"],
@@ -42,11 +42,11 @@ def wanted() -> dict:
 
 
 @pytest.fixture
-def issue(wanted, now):
-    """Issue a certificate of ``wanted`` and changes to it; returns it and its key."""
+def issue(desired, now):
+    """Issue a certificate of ``desired`` and changes to it; returns it and its key."""
 
-    def make(signer: x509.Authority, when: datetime = now, **changes):
+    def make(signer: x509.CA, when: datetime = now, **changes):
         key = x509.new_key()
-        return x509.sign(signer, x509.request(key, "anything"), wanted | changes, when), key
+        return x509.sign(signer, x509.request(key, "anything"), desired | changes, when), key
 
     return make

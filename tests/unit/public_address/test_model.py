@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.public_address import model
 
 POOLS = ["203.0.113.0/24", "2001:db8:113::/64"]
@@ -31,6 +31,7 @@ def record(*entries: dict) -> model.Record:
         ([entry(addresses=["198.51.100.1"])], "web: 198.51.100.1 is in none of the public pools"),
         ([entry(addresses=["203.0.113.300"])], "web: '203.0.113.300' does not appear"),
         ([entry(addresses=[])], "web: expected at least one public address"),
+        ([entry(), entry(netns="mail", addresses=["203.0.113.11"])], "web: two entries have this name"),
         ([entry(), entry("mail")], "mail: address 203.0.113.10 is taken by web"),
         ([entry(), entry("mail", netns="web", addresses=["203.0.113.11"])], "mail: interface pub0 in web is taken by web"),
         ([entry(netns="../x")], "web: expected the name of a network namespace"),
@@ -44,6 +45,12 @@ def test_refused_before_any_change(entries, expected):
     with pytest.raises(CloudError, match="nothing was changed") as error:
         record(*entries)
     assert expected in error.value.message
+
+
+def test_two_names_that_make_one_interface_are_refused(monkeypatch):
+    monkeypatch.setattr(model, "interface_name", lambda prefix, name: f"{prefix}{name[0]}")
+    with pytest.raises(CloudError, match="wiki: the name of its interface pub-w is taken by web"):
+        record(entry(), entry("wiki", netns="wiki", addresses=["203.0.113.11"]))
 
 
 def test_names_fit_and_stay_apart():
@@ -62,10 +69,10 @@ def test_the_hardware_address_is_the_containers_on_every_host():
 
 def test_what_was_observed_differs_by_part():
     (address,) = record(entry(rate_in=20000)).addresses
-    wanted = model.wanted(address)
-    assert model.differences(wanted, None) == list(wanted)
-    assert model.differences(wanted, wanted) == []
-    assert model.differences(wanted, {**wanted, "limits": {"to the container": 0, "from the container": 0}}) == ["limits"]
+    desired = model.desired(address)
+    assert model.differences(desired, None) == list(desired)
+    assert model.differences(desired, desired) == []
+    assert model.differences(desired, {**desired, "limits": {"to the container": 0, "from the container": 0}}) == ["limits"]
 
 
 def test_routes_come_last_because_they_are_announced():

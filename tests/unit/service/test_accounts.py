@@ -10,8 +10,8 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.service.accounts i
 ETCD = Account("etcd", "etcd", frozenset({"adm"}), "/var/lib/etcd", "/usr/sbin/nologin", "")
 
 
-def commands(wanted: dict, found: Account | None, has_group: bool = True) -> list[tuple[str, ...]]:
-    return [step.command for step in plan(wanted, found, has_group)]
+def commands(desired: dict, current: Account | None, has_group: bool = True) -> list[tuple[str, ...]]:
+    return [step.command for step in plan(desired, current, has_group)]
 
 
 def test_new_account_gets_its_group_first_and_cannot_log_in():
@@ -24,10 +24,10 @@ def test_new_account_gets_its_group_first_and_cannot_log_in():
 
 
 @pytest.mark.parametrize(
-    "wanted", [{"name": "etcd"}, {"name": "etcd", "groups": ["adm"], "home": "/var/lib/etcd"}, {"name": "etcd", "groups": []}]
+    "desired", [{"name": "etcd"}, {"name": "etcd", "groups": ["adm"], "home": "/var/lib/etcd"}, {"name": "etcd", "groups": []}]
 )
-def test_account_as_wanted_is_left_alone(wanted):
-    assert commands(wanted, ETCD) == []
+def test_account_as_desired_is_left_alone(desired):
+    assert commands(desired, ETCD) == []
 
 
 def test_groups_are_added_and_kept():
@@ -35,5 +35,5 @@ def test_groups_are_added_and_kept():
 
 
 def test_differing_values_are_changed_in_one_call():
-    wanted = {"name": "etcd", "group": "daemon", "home": "/srv", "comment": "etcd"}
-    assert commands(wanted, ETCD) == [("usermod", "--gid", "daemon", "--home", "/srv", "--comment", "etcd", "etcd")]
+    desired = {"name": "etcd", "group": "daemon", "home": "/srv", "comment": "etcd"}
+    assert commands(desired, ETCD) == [("usermod", "--gid", "daemon", "--home", "/srv", "--comment", "etcd", "etcd")]

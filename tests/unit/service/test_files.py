@@ -10,7 +10,7 @@ import pwd
 import time
 
 import pytest
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.service import files
 
 ME = pwd.getpwuid(os.getuid()).pw_name
@@ -21,12 +21,12 @@ def item(path, kind="file", **values):
     return files.Item(str(path), kind, owner=ME, group=MY_GROUP, **values)
 
 
-def plan(wanted):
-    return files.plan(wanted, files.read(wanted), *files.owner_ids(wanted))
+def plan(desired):
+    return files.plan(desired, files.read(desired), *files.owner_ids(desired))
 
 
-def converge(wanted):
-    step = plan(wanted)
+def converge(desired):
+    step = plan(desired)
     if step:
         files.apply(step)
     return step
@@ -42,11 +42,11 @@ def converge(wanted):
     ],
 )
 def test_second_run_finds_nothing_to_do(tmp_path, kind, values):
-    wanted = item(tmp_path / "new" / "thing", kind, **values)
-    step = converge(wanted)
+    desired = item(tmp_path / "new" / "thing", kind, **values)
+    step = converge(desired)
     assert step.rewrites
-    assert plan(wanted) is None
-    assert files.difference(step)["before_header"] == wanted.path
+    assert plan(desired) is None
+    assert files.difference(step)["before_header"] == desired.path
 
 
 def test_content_is_replaced_by_rename_and_leaves_no_temporary(tmp_path):
@@ -68,11 +68,11 @@ def test_written_file_is_not_older_than_its_writing(tmp_path):
 
 def test_mode_alone_keeps_the_modification_time(tmp_path):
     path = tmp_path / "a"
-    wanted = item(path, content=b"x", mode=0o600)
-    converge(wanted)
+    desired = item(path, content=b"x", mode=0o600)
+    converge(desired)
     path.chmod(0o666)
     before = path.stat().st_mtime_ns
-    step = converge(wanted)
+    step = converge(desired)
     assert not step.rewrites
     assert "mode 0600 (was 0666)" in step.change
     assert path.stat().st_mtime_ns == before
@@ -104,9 +104,9 @@ def test_link_in_the_place_of_a_file_is_replaced_not_followed(tmp_path):
 
 def test_absent_removes_once(tmp_path):
     (tmp_path / "a").write_text("")
-    wanted = item(tmp_path / "a", "absent")
-    assert converge(wanted).change == f"remove {tmp_path / 'a'}"
-    assert plan(wanted) is None
+    desired = item(tmp_path / "a", "absent")
+    assert converge(desired).change == f"remove {tmp_path / 'a'}"
+    assert plan(desired) is None
 
 
 @pytest.mark.parametrize("kind", ["file", "link", "absent"])
@@ -117,8 +117,8 @@ def test_directory_in_the_way_is_refused(tmp_path, kind):
 
 
 def test_unknown_owner_is_foreseen_but_not_applied(tmp_path):
-    wanted = files.Item(str(tmp_path / "a"), "file", b"x", owner="nobody-of-that-name")
-    step = plan(wanted)
+    desired = files.Item(str(tmp_path / "a"), "file", b"x", owner="nobody-of-that-name")
+    step = plan(desired)
     assert step.rewrites
     with pytest.raises(CloudError, match="no such user"):
         files.apply(step)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.honeycomb.cloud.plugins.module_utils.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.service import units
 from ansible_collections.honeycomb.cloud.plugins.module_utils.service.units import UnitState
 
@@ -34,13 +34,13 @@ def running(**values) -> UnitState:
     return UnitState(NAME, **{"active": "active", "sub": "running", "file_state": "enabled", "started": 100, "changed": 200, **values})
 
 
-def wanted(**values) -> list[dict]:
+def desired(**values) -> list[dict]:
     return [{"name": NAME, "state": "started", "enabled": True, "restart_on": [], "reload_on": [], **values}]
 
 
-def planned(found: UnitState, times: dict[str, int] | None = None, foreseen: bool = False, **values) -> list[str]:
+def planned(current: UnitState, times: dict[str, int] | None = None, foreseen: bool = False, **values) -> list[str]:
     modified = (times or {}).get
-    return units.plan(wanted(**values), {NAME: found}, lambda path: modified(path, 0), foreseen).changes()
+    return units.plan(desired(**values), {NAME: current}, lambda path: modified(path, 0), foreseen).changes()
 
 
 def test_show_is_parsed_by_order():
@@ -95,7 +95,8 @@ def test_what_does_not_run_is_started_not_restarted(active):
 
 
 @pytest.mark.parametrize(
-    ("file_state", "does"), [("disabled", True), ("enabled-runtime", True), ("static", False), ("alias", False), ("", True)]
+    ("file_state", "does"),
+    [("disabled", True), ("enabled-runtime", True), ("indirect", True), ("linked", True), ("static", False), ("alias", False), ("", True)],
 )
 def test_enable_only_what_can_and_must_be(file_state, does):
     assert planned(running(file_state=file_state)) == ([f"enable {NAME}"] if does else [])
@@ -108,6 +109,15 @@ def test_disable_and_stop():
 
 def test_unmanaged_is_neither_started_nor_restarted():
     assert planned(running(active="inactive"), {"/f": 300}, state="unmanaged", restart_on=["/f"], enabled=None) == []
+
+
+def test_a_unit_of_the_host_is_restarted_only_while_it_runs():
+    host = {"state": "as_is", "restart_on": ["/f"], "reload_on": ["/g"], "enabled": None}
+    assert planned(running(), {"/f": 101}, **host) == [f"restart {NAME}"]
+    assert planned(running(), {"/g": 201}, **host) == [f"reload {NAME}"]
+    assert planned(running(), {"/f": 100, "/g": 200}, **host) == []
+    assert planned(running(active="inactive"), {"/f": 300}, **host) == []
+    assert planned(UnitState(NAME, "not-found"), {"/f": 300}, **host) == []
 
 
 def test_failed_check_restarts_what_runs():

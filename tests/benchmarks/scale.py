@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Measures what the deployment host spends per host as the cloud grows: generated inventories, no connection. Asserts nothing about time.
+
+Prints seconds per host and, against the smallest cloud, ratios; 1.0 means that the cost of a host does not depend on how many there are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+EXAMPLE = REPOSITORY / "inventories/example"
+SERVICES = [
+    *("load_balancer", "etcd", "kube_control", "ovn_central", "ovn_host", "ovn_gateway"),
+    *("ceph_mon", "ceph_osd", "ceph_client", "ceph_rgw", "container_host"),
+]
+# What the hosts of a run without connections would have said of themselves.
+FACTS = {
+    "packages": {},
+    "data": {},
+    "modules": {"openvswitch": True, "rbd": True, "iscsi_tcp": True},
+    "ssh_client": "192.0.2.1",
+    "ssh_port": 22,
+    "sysctl_writable": [],
+    "clock_adjustable": True,
+    "container": False,
+    "virtualization": "none",
+    "substitutions": [],
+}
+
+
+def generate(folder: Path, size: int) -> None:
+    """Write the example's inventory with ``size`` hosts: three control hosts, two edges, nodes."""
+    shutil.copytree(EXAMPLE, folder)
+    (folder / "bgp.yml").unlink()
+    (folder / "group_vars/all/bgp.yml").unlink()
+    groups = yaml.safe_load((EXAMPLE / "hosts.yml").read_text())["all"]["children"]
+    kinds = {"control": 3, "edge": 2, "node": size - 5}
+    management, underlay = ipaddress.ip_network("10.64.0.0/16"), ipaddress.ip_network("10.65.0.0/16")
+    hosts: dict[str, dict] = {}
+    for kind, count in kinds.items():
+        for number in range(1, count + 1):
+            index = 10 + len(hosts)
+            address = {"cloud_address": str(management[index])}
+            hosts[f"{kind}{number}.example.net"] = address | ({} if kind == "control" else {"cloud_underlay_address": str(underlay[index])})
+    children = {kind: {"hosts": {name: hosts[name] for name in hosts if name.startswith(kind)}} for kind in kinds}
+    zones = {
+        f"zone_{zone}": {"hosts": {name: None for index, name in enumerate(hosts) if index % 3 == at}} for at, zone in enumerate("abc")
+    }
+    services = {name: groups[name] for name in SERVICES}
+    (folder / "hosts.yml").write_text(yaml.safe_dump({"all": {"children": children | zones | services}}))
+    values = {"cloud_management_network": str(management), "cloud_api_vip": str(management[5]), "honeycomb_host": FACTS}
+    (folder / "group_vars/all/scale.yml").write_text(yaml.safe_dump(values))
+
+
+def run(inventory: Path, *arguments: str) -> float:
+    """Run a playbook; seconds."""
+    start = time.monotonic()
+    command = ["ansible-playbook", "-i", str(inventory), *arguments]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stdout[-4000:] + done.stderr[-2000:])
+    return time.monotonic() - start
+
+
+def measure(size: int) -> dict[str, float]:
+    """Return the seconds of each part for a cloud of that size."""
+    with tempfile.TemporaryDirectory() as folder:
+        inventory = Path(folder) / "inventory"
+        generate(inventory, size)
+        play = "tests/benchmarks/scale.yml"
+        facts = run(inventory, play, "-e", '{"scale_parts": []}')
+        nothing = run(inventory, play, "-e", '{"scale_parts": ["nothing"]}')
+        firewall = run(inventory, play, "-e", '{"scale_parts": ["firewall"]}')
+        validation = run(inventory, "playbooks/validate.yml")
+        return {"validation": validation, "facts": facts, "a task": nothing - facts, "firewall": firewall - nothing}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sizes", nargs="*", type=int, default=[10, 100, 400, 1000], help="numbers of hosts (10 100 400 1000)")
+    sizes = parser.parse_args().sizes
+    results = {size: measure(size) for size in sizes}
+    print(f"{'hosts':>6}  " + "".join(f"{part + ', s':>16}{'ms per host':>13}{'ratio':>7}" for part in results[sizes[0]]))
+    for size, parts in results.items():
+        first = results[sizes[0]]
+        columns = (
+            f"{seconds:16.1f}{1000 * seconds / size:13.1f}{(seconds / size) / (first[part] / sizes[0]):7.2f}"
+            for part, seconds in parts.items()
+        )
+        print(f"{size:6}  " + "".join(columns))
+
+
+if __name__ == "__main__":
+    main()
