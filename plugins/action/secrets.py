@@ -12,15 +12,10 @@ from ansible.parsing.vault import is_encrypted
 from ansible.plugins.action import ActionBase
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.files import PRIVATE, replace
-from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import secrets
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import secret_rotation, secrets
 from ansible_collections.honeycomb.cloud.plugins.module_utils.state import directory
 from ansible_collections.honeycomb.cloud.plugins.plugin_utils import secrets_file
 
-SECRET = {
-    "name": {"type": "str", "required": True},
-    "kind": {"type": "str", "choices": list(secrets.KINDS), "required": True},
-    "size": {"type": "int", "required": True},
-}
 HEADER = "# Secrets of this cloud, made once. Keep a backup; encrypt it by: ansible-vault encrypt {path}\n---\n"
 
 
@@ -36,7 +31,7 @@ class ActionModule(ActionBase):
         arguments = self.validate_argument_spec(
             {
                 "path": {"type": "path", "required": True},
-                "secrets": {"type": "list", "elements": "dict", "options": SECRET, "required": True, "no_log": False},
+                "secrets": {"type": "list", "elements": "dict", "options": secrets.OPTIONS, "required": True, "no_log": False},
                 "absent": {"type": "list", "elements": "str", "default": [], "no_log": False},
             }
         )[1]
@@ -90,5 +85,6 @@ class ActionModule(ActionBase):
             "changed": bool(changes),
             "changes": changes,
             "secrets": {secret["name"]: values[secret["name"]] for secret in desired},
+            "accepted": {secret["name"]: secret_rotation.accepted(existing, secret["name"]) for secret in desired},
             "_ansible_no_log": True,
         }

@@ -4,12 +4,17 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable
 
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes import flags
+from cryptography.hazmat.primitives import serialization
+
+UNNAMED = "key1"
 
 
 def _plainly(function: Callable) -> Callable:
@@ -41,6 +46,22 @@ def kubeconfig(user: str, server: str, ca: str, certificate: str, key: str, clus
     )
 
 
+def kube_encryption_keys(current: str, accepted: list[str]) -> list[dict]:
+    """Return name and secret of the keys with which Secrets in etcd are read; with the first of them they are written.
+
+    ``current``, ``accepted``: texts NAME:BASE64; one without a name is of a cloud that was made before keys had names.
+    """
+    parts = [str(value).rpartition(":") for value in [current, *accepted]]
+    return [{"name": name or UNNAMED, "secret": secret} for name, _, secret in parts]
+
+
+def kube_signing_key_id(key: str) -> str:
+    """Return the id by which Kubernetes names a signing key (PEM) in the tokens that it signs: that of its public part."""
+    public = serialization.load_pem_private_key(str(key).encode(), None).public_key()
+    data = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+
+
 class FilterModule:
     """Filters of the subject kubernetes."""
 
@@ -48,6 +69,8 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "kube_admission_plugins": _plainly(flags.admission_plugins),
+            "kube_encryption_keys": kube_encryption_keys,
             "kube_arguments": _plainly(flags.arguments),
+            "kube_signing_key_id": kube_signing_key_id,
             "kubeconfig": kubeconfig,
         }

@@ -34,10 +34,10 @@ options:
         required: true
       kind:
         description:
-          - V(password) is that many characters, V(bytes) that many random bytes in base64,
+          - V(password) is that many characters, V(bytes) that many random bytes in base64, V(named_bytes) the same behind a random name and a colon,
             V(rsa) a private key of that many bits as PEM, V(uuid) a UUID, V(cephx) a key of a Ceph user (16 bytes).
         type: str
-        choices: [password, bytes, rsa, uuid, cephx]
+        choices: [password, bytes, named_bytes, rsa, uuid, cephx]
         required: true
       size:
         description: Characters, bytes or bits; V(16) for V(uuid) and V(cephx).
@@ -77,6 +77,13 @@ secrets:
   type: dict
   returned: success
   sample: {bgp_transit: "0123456789abcdef"}
+accepted:
+  description:
+    - By name of the secret, the values that hosts accept beside it while M(honeycomb.cloud.secret_rotation) replaces it, the next or the old one;
+      empty otherwise. Never logged.
+  type: dict
+  returned: success
+  sample: {bgp_transit: []}
 changes:
   description: Names of the secrets that were made or removed, one line each.
   type: list

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,16 @@ def read(loader: Any, path: Path) -> dict[str, str]:
         ) from None
 
 
-def replace(loader: Any, path: Path, new: dict[str, str]) -> None:
-    """Replace values in the file, which stays encrypted as a whole or value by value where it was. Raises CloudError with it as before."""
+def replace(loader: Any, path: Path, new: dict[str, str], gone: Collection[str] = ()) -> None:
+    """Replace values in the file and remove others; it stays encrypted as a whole or value by value where it was.
+
+    Raises CloudError with the file as before.
+    """
     raw = path.read_bytes()
     text = loader.get_text_file_contents(str(path))
     for name, value in new.items():
         text = secrets.replaced(text, name, _entry(loader, name, value, hidden=b"!vault" in raw))
+    text = secrets.without(text, gone) if gone else text
     found = secrets.parse(text, lambda inner: str(EncryptedString(ciphertext=str(inner))))
     if any(found.get(name) != value for name, value in new.items()):
         raise CloudError(f"{path}: {', '.join(new)} cannot be replaced", "One secret a line, as NAME: VALUE, not inside of braces.")

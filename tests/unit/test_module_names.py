@@ -32,6 +32,7 @@ PREFIXES = {
     "ovn": "the overlay network: its databases, networks, ports and traces",
     "ping": "whether addresses answer",
     "public": "addresses by which the outside reaches containers",
+    "secret": "secrets that hosts share",
     "stateful": "stateful containers on one host",
     "tenant": "all that one tenant has in the cloud",
     "validate": "the inventory, before anything is changed",

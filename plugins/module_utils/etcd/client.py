@@ -9,6 +9,7 @@ import http.client
 import json
 import ssl
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
@@ -190,6 +191,18 @@ class Member:
             "/v3/kv/range", {"key": encode(prefix), "range_end": encode(prefix_end(prefix)), "keys_only": True, "limit": str(limit)}
         )
         return [decode(pair["key"]).decode(errors="replace") for pair in answer.get("kvs", [])]
+
+    def values(self, prefix: str, page: int = 200) -> Iterator[tuple[str, bytes]]:
+        """Return keys that start with ``prefix`` and their values, asked for in pages."""
+        start, end = prefix, encode(prefix_end(prefix))
+        while True:
+            answer = self.call("/v3/kv/range", {"key": encode(start), "range_end": end, "limit": str(page)})
+            for pair in answer.get("kvs", []):
+                start = decode(pair["key"]).decode(errors="surrogateescape")
+                yield start, decode(pair.get("value", ""))
+            if not answer.get("more"):
+                return
+            start += "\0"
 
     def get(self, key: str) -> bytes | None:
         """Return a value; None when there is no such key."""

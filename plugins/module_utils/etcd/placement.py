@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 # Prefix of a value that the API server encrypted.
 ENCRYPTED = "k8s:enc:"
 
@@ -22,3 +24,9 @@ def problems(current: dict[str, dict[str, bytes]], desired: dict[str, str], encr
             if name in encrypted and (not value.startswith(ENCRYPTED.encode()) or (secret_text and secret_text.encode() in value)):
                 messages.append(f"{name}: readable in shard {shard}, expected a value that starts with {ENCRYPTED}")
     return messages
+
+
+def encrypted_otherwise(values: Iterable[tuple[str, bytes]], key_name: str) -> list[str]:
+    """Return the keys whose values were not encrypted with the key of that name by the provider secretbox."""
+    prefix = f"{ENCRYPTED}secretbox:v1:{key_name}:".encode()
+    return [key for key, value in values if not value.startswith(prefix)]

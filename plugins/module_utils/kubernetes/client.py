@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
@@ -21,6 +21,7 @@ except ImportError:
     MISSING = traceback.format_exc()
 
 POLL = 0.3  # seconds between two looks at something that is awaited
+PAGE = 500  # objects of one answer
 REQUEST = 15  # seconds that one request may take
 
 
@@ -81,6 +82,34 @@ class Cluster:
                 return None
 
         return self._ask(look, f"read {body['kind']} {metadata['name']}")
+
+    def all(self, kind: dict, **selectors: str) -> Iterator[dict]:
+        """Return all objects of a kind, asked for in pages. ``kind``: its apiVersion and kind."""
+        resource, token = self._resource(kind), None
+        while True:
+            page = self._ask(
+                lambda t=token: resource.get(limit=PAGE, _continue=t, _request_timeout=REQUEST, **selectors).to_dict(), f"list {kind['kind']}s"
+            )
+            yield from ({**kind, **item} for item in page["items"])
+            token = page["metadata"].get("continue")
+            if not token:
+                return
+
+    def replace(self, body: dict) -> dict | None:
+        """Write a live object as it was read; returns it, or None when somebody else changed or removed it since."""
+        resource, metadata = self._resource(body), body["metadata"]
+
+        def write() -> dict | None:
+            try:
+                return resource.replace(body=body, namespace=metadata.get("namespace"), _request_timeout=REQUEST).to_dict()
+            except (dynamic.exceptions.ConflictError, dynamic.exceptions.NotFoundError):
+                return None
+
+        return self._ask(write, f"write {body['kind']} {metadata['name']}")
+
+    def wait(self, body: dict, done: Callable[[dict | None], bool], what: str) -> None:
+        """Wait until the live object that ``body`` names, or None, is as it shall be."""
+        self._await(lambda: done(self.get(body)), what)
 
     def create(self, body: dict) -> dict:
         """Create an object, read it back and return it. An object that is there already, from a request without an answer, will do."""

@@ -19,9 +19,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 KINDS = {
     "password": "size characters that need no quoting in a URL",
     "bytes": "size random bytes, in base64",
+    "named_bytes": "a random name, a colon, and size random bytes in base64: a key whose name stands beside what was encrypted with it",
     "rsa": "an RSA private key of size bits, as PKCS#8 PEM",
     "uuid": "a random UUID; size says nothing",
     "cephx": "a key of a Ceph user with size random bytes, 16 for its cipher AES-128",
+}
+# A secret that a caller needs, as an option of modules.
+OPTIONS = {
+    "name": {"type": "str", "required": True},
+    "kind": {"type": "str", "choices": list(KINDS), "required": True},
+    "size": {"type": "int", "required": True},
 }
 
 
@@ -31,6 +38,8 @@ def generate(kind: str, size: int) -> str:
         return secrets.token_urlsafe(size)[:size]
     if kind == "bytes":
         return base64.b64encode(secrets.token_bytes(size)).decode()
+    if kind == "named_bytes":
+        return f"{secrets.token_hex(4)}:{generate('bytes', size)}"
     if kind == "uuid":
         return str(uuid.uuid4())
     if kind == "cephx":

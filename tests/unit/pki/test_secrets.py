@@ -22,6 +22,12 @@ def test_bytes_have_their_size():
     assert len(base64.b64decode(secrets.generate("bytes", 32), validate=True)) == 32
 
 
+def test_named_bytes_have_a_name_each():
+    first, second = (secrets.generate("named_bytes", 32).split(":") for _ in range(2))
+    assert first[0] != second[0]
+    assert len(base64.b64decode(first[1], validate=True)) == 32
+
+
 def test_rsa_key_has_its_size():
     assert load_pem_private_key(secrets.generate("rsa", 2048).encode(), None).key_size == 2048
 

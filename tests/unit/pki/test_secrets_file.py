@@ -88,3 +88,46 @@ def test_a_rotated_key_is_written_as_the_file_is_encrypted(tmp_path, kind):
     assert ("# mine" in text) is (kind != "whole")
     assert path.stat().st_mode & 0o777 == 0o600
     assert not (tmp_path / "ceph-key-rotation.json").exists()
+
+
+@pytest.mark.parametrize("kind", ["plain", "whole", "one"])
+def test_a_replaced_secret_leaves_the_file_as_it_is_encrypted(tmp_path, kind):
+    password, path, play = tmp_path / "vault", tmp_path / "secrets.yml", tmp_path / "play.yml"
+    password.write_text("open sesame\n")
+    path.write_text("# mine\nkey: old\nother: '0123'\n")
+    (tmp_path / "cloud.json").write_text(json.dumps({"id": "0d6c5dd0-4e0e-4d4e-9f1e-000000000001", "generation": 1, "digest": ""}))
+    if kind == "whole":
+        assert call("ansible-vault", "encrypt", "--vault-password-file", str(password), str(path)).returncode == 0
+    if kind == "one":
+        made = call("ansible-vault", "encrypt_string", "--vault-password-file", str(password), "--name", "key", "old")
+        path.write_text(f"# mine\n{made.stdout}\nother: '0123'\n")
+    key, other = ({"name": name, "kind": "rsa", "size": 2048} for name in ("key", "other"))
+    options = {"path": str(path), "secrets": [key]}
+    read = {"honeycomb.cloud.secrets": {"path": str(path), "secrets": [key, other]}}
+    tasks = [
+        {"honeycomb.cloud.secret_rotation": {**options, "step": "begin"}},
+        read | {"register": "begun"},
+        {"honeycomb.cloud.secret_rotation": {**options, "step": "switch"}},
+        read | {"register": "switched"},
+        {"honeycomb.cloud.secret_rotation": {**options, "step": "end"}},
+        {"honeycomb.cloud.secret_rotation": {**options, "step": "end"}, "register": "again"},
+        read | {"register": "ended"},
+        {
+            "ansible.builtin.assert": {
+                "that": [
+                    "begun.secrets.key == 'old' and begun.accepted.key == [switched.secrets.key]",
+                    "switched.accepted == {'key': ['old'], 'other': []}",
+                    "again is not changed",
+                    "ended.secrets == {'key': switched.secrets.key, 'other': '0123'} and ended.accepted.key == []",
+                ]
+            }
+        },
+    ]
+    play.write_text(yaml.safe_dump([{"hosts": "node1", "connection": "local", "gather_facts": False, "tasks": tasks}]))
+    done = call("ansible-playbook", "-i", "node1,", "--vault-password-file", str(password), str(play))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "PRIVATE KEY" not in done.stdout
+    text = path.read_text()
+    assert ("PRIVATE KEY" in text, "$ANSIBLE_VAULT" in text) == ((True, False) if kind == "plain" else (False, True))
+    assert ("# mine" in text) is (kind != "whole")
+    assert path.stat().st_mode & 0o777 == 0o600
