@@ -28,7 +28,9 @@ class ActionModule(CloudAction):
         """Do the step. Raises CloudError with the file as it was."""
         path = Path(arguments["path"])
         values = secrets_file.read(self._loader, path)
-        wanted = [secret | {"name": str(secret["name"])} for secret in arguments["secrets"]]  # YAML cannot write Ansible's own kinds of text
+        wanted = [
+            secret | {"name": str(secret["name"])} for secret in arguments["secrets"]
+        ]  # YAML cannot write Ansible's own kinds of text
         change = secret_rotation.change(arguments["step"], wanted, values, arguments["keep"])
         if change.sentences and not self._task.check_mode:
             directory.demand_identity(path.parent)

@@ -24,7 +24,8 @@ options:
     type: bool
     default: false
   signing_key_id:
-    description: Id of the key that signs tokens now, as P(honeycomb.cloud.kube_signing_key_id#filter) returns it. Tokens are left alone when empty.
+    description:
+      - Id of the key that signs tokens now, as P(honeycomb.cloud.kube_signing_key_id#filter) returns it. Tokens are left alone when empty.
     type: str
     default: ""
   timeout:

@@ -42,11 +42,11 @@ options:
         required: true
   step:
     description:
-      - V(begin) makes a new value beside the one in use; hosts are to accept both. V(switch) puts the new one to use, the old one is still accepted.
-        V(end) removes the old one.
+      - V(begin) makes a new value beside the one in use; hosts are to accept both. V(switch) puts the new one to use, the old one is still
+        accepted. V(end) removes the old one. V(back) removes the new one instead.
       - A new value that an operator wrote as C(NAME_next) into the file before, such as a provider's, is taken.
     type: str
-    choices: [begin, switch, end]
+    choices: [begin, switch, back, end]
     required: true
   keep:
     description: Seconds for which the old value of a secret is accepted after O(step=switch), by name; O(step=end) leaves it until then.

@@ -34,8 +34,8 @@ options:
         required: true
       kind:
         description:
-          - V(password) is that many characters, V(bytes) that many random bytes in base64, V(named_bytes) the same behind a random name and a colon,
-            V(rsa) a private key of that many bits as PEM, V(uuid) a UUID, V(cephx) a key of a Ceph user (16 bytes).
+          - V(password) is that many characters, V(bytes) that many random bytes in base64, V(named_bytes) the same behind a random name and a
+            colon, V(rsa) a private key of that many bits as PEM, V(uuid) a UUID, V(cephx) a key of a Ceph user (16 bytes).
         type: str
         choices: [password, bytes, named_bytes, rsa, uuid, cephx]
         required: true
@@ -79,8 +79,8 @@ secrets:
   sample: {bgp_transit: "0123456789abcdef"}
 accepted:
   description:
-    - By name of the secret, the values that hosts accept beside it while M(honeycomb.cloud.secret_rotation) replaces it, the next or the old one;
-      empty otherwise. Never logged.
+    - By name of the secret, the values that hosts accept beside it while M(honeycomb.cloud.secret_rotation) replaces it, the next or the
+      old one; empty otherwise. Never logged.
   type: dict
   returned: success
   sample: {bgp_transit: []}

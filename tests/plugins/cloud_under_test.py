@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -197,6 +198,21 @@ def wait_until(condition: Callable[[], object], timeout: float, what: str | Call
         assert time.monotonic() < end, f"not within {timeout:g} s: {what() if callable(what) else what}; last seen {answer!r}"
         time.sleep(interval)
     return answer
+
+
+def killed(*arguments: str, until: Callable[[], object], timeout: float = 300) -> None:
+    """Runs playbooks and kills them, as a power cut of the deployment host would, as soon as ``until`` is true.
+
+    Fails when they end before that.
+    """
+    command = ["ansible-playbook", "-i", INVENTORY, *arguments]
+    flow = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        wait_until(lambda: until() or flow.poll() is not None, timeout, "the flow's middle")
+        assert flow.poll() is None, "it was killed before its end"
+    finally:
+        os.killpg(flow.pid, signal.SIGKILL)
+        flow.wait()
 
 
 class Probe(threading.Thread):

@@ -4,11 +4,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-
-from cloud_under_test import INVENTORY, REPOSITORY, Hosts, Probe, groups, playbook, wait_until
+from cloud_under_test import Hosts, Probe, groups, killed, playbook
 from conftest import STATE
 
 ROTATE = ("playbooks/day2/ca/rotate.yml", "-e", "ca=ovn,ovn-chassis")
@@ -20,24 +16,12 @@ def trusted(hosts: Hosts, host: str) -> int:
     return int(hosts.ask(host, f"grep -c BEGIN {CA}"))
 
 
-def interrupted(until) -> None:
-    """Runs the flow and kills it, as a power cut of the deployment host would, when ``until`` is true."""
-    command = ["ansible-playbook", "-i", INVENTORY, *ROTATE]
-    flow = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    try:
-        wait_until(lambda: until() or flow.poll() is not None, 300, "the flow's middle")
-        assert flow.poll() is None, "it was killed before its end"
-    finally:
-        os.killpg(flow.pid, signal.SIGKILL)
-        flow.wait()
-
-
 def test_the_ca_of_the_tenants_networks_is_replaced_under_traffic(hosts):
     old = (STATE / "pki/ovn.crt").read_text()
     names = [name for name in groups()["ovn_central"]]
     ping = "ip netns exec red.front.client ping -n -c1 -W1 10.0.0.11"
     with Probe(lambda: hosts.ask("node3", ping), limit=600) as probe:
-        interrupted(lambda: all(trusted(hosts, host) == 2 for host in names))
+        killed(*ROTATE, until=lambda: all(trusted(hosts, host) == 2 for host in names))
         other = playbook("playbooks/day2/ca/rotate.yml", "-e", "ca=etcd")
         assert other.code != 0
         assert "The rotation of CA ovn,ovn-chassis is under way" in other.output

@@ -88,7 +88,8 @@ class Cluster:
         resource, token = self._resource(kind), None
         while True:
             page = self._ask(
-                lambda t=token: resource.get(limit=PAGE, _continue=t, _request_timeout=REQUEST, **selectors).to_dict(), f"list {kind['kind']}s"
+                lambda t=token: resource.get(limit=PAGE, _continue=t, _request_timeout=REQUEST, **selectors).to_dict(),
+                f"list {kind['kind']}s",
             )
             yield from ({**kind, **item} for item in page["items"])
             token = page["metadata"].get("continue")

@@ -4,7 +4,7 @@
 
 1. ``begin``: NAME_next is made. Hosts accept it beside NAME, which they use.
 2. ``switch``: NAME_next becomes NAME, and what it was NAME_old. Hosts accept both still.
-3. ``end``: NAME_old is gone.
+3. ``end``: NAME_old is gone. Or ``back``: NAME_old is NAME again, and the new value is gone.
 
 Between two steps hosts are brought to the state. Which step was the last follows from the secrets file alone, of which the cloud keeps
 copies: a rotation goes on wherever the state is.
@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import secrets
 
-STEPS = ("begin", "switch", "end")
+STEPS = ("begin", "switch", "back", "end")
 
 
 @dataclass
@@ -50,14 +50,14 @@ def accepted(values: Mapping[str, str], secret: str) -> list[str]:
 def change(step: str, wanted: Iterable[dict], values: Mapping[str, str], keep: Mapping[str, float]) -> Change:
     """Return what a step does; nothing for a secret of which it, or a later one, was done before. Raises CloudError.
 
-    ``wanted``: secrets with name, kind and size. ``keep``: seconds for which the old value of a secret is accepted after its replacement, by
-    name; none where it says nothing.
+    ``wanted``: secrets with name, kind and size. ``keep``: by name, seconds for which the old value of a secret is accepted after its
+    replacement.
     """
     result = Change()
     for secret in wanted:
         if not values.get(secret["name"]):
             raise CloudError(f"There is no secret {secret['name']} to replace", "Run site.yml: it makes what is missing.")
-        {"begin": _begin, "switch": _switch, "end": _end}[step](result, secret, values, float(keep.get(secret["name"]) or 0))
+        {"begin": _begin, "switch": _switch, "back": _back, "end": _end}[step](result, secret, values, float(keep.get(secret["name"]) or 0))
     return result
 
 
@@ -75,6 +75,16 @@ def _switch(result: Change, secret: dict, values: Mapping[str, str], _keep: floa
         result.new |= {name: values[upcoming], old: values[name], since: str(int(time.time()))}
         result.gone.append(upcoming)
         result.sentences.append(f"use the new {name}")
+
+
+def _back(result: Change, secret: dict, values: Mapping[str, str], _keep: float) -> None:
+    name = secret["name"]
+    upcoming, old, since = names(name)
+    if values.get(old):
+        result.new[name] = values[old]
+    result.gone += [other for other in (upcoming, old, since) if other in values]
+    if result.gone:
+        result.sentences.append(f"use the old {name} again")
 
 
 def _end(result: Change, secret: dict, values: Mapping[str, str], keep: float) -> None:

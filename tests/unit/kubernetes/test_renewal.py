@@ -25,7 +25,9 @@ def test_the_key_that_signed_a_token_is_in_its_header():
     assert renewal.signed_by(token({"alg": "RS256", "kid": "abc"})) == "abc"
 
 
-@pytest.mark.parametrize("secret", [None, {}, {"data": None}, {"data": {}}, token({"alg": "RS256"}), token("no JSON"), token("[]"), {"data": {"token": "%"}}])
+@pytest.mark.parametrize(
+    "secret", [None, {}, {"data": None}, {"data": {}}, token({"alg": "RS256"}), token("no JSON"), token("[]"), {"data": {"token": "%"}}]
+)
 def test_a_token_that_cannot_be_read_was_signed_by_no_key(secret):
     assert renewal.signed_by(secret) == ""
 

@@ -64,6 +64,14 @@ def test_the_old_value_stays_while_the_new_one_is_in_use_nowhere():
         done("end", done("begin", {"key": "old"}))
 
 
+@pytest.mark.parametrize("steps", [[], ["begin"], ["begin", "switch"]])
+def test_the_way_back_leaves_what_was_before(steps):
+    values = {"key": "old", "other": "x"}
+    for step in steps:
+        values = done(step, values)
+    assert done("back", values) == {"key": "old", "other": "x"}
+
+
 def test_there_is_nothing_to_replace_without_a_secret():
     with pytest.raises(CloudError, match="no secret key"):
         done("begin", {"other": "x"})
