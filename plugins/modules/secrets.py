@@ -34,8 +34,9 @@ options:
         required: true
       kind:
         description:
-          - V(password) is that many characters, V(bytes) that many random bytes in base64, V(named_bytes) the same behind a name and a colon,
-            V(rsa) a private key of that many bits as PEM, V(uuid) a UUID, V(cephx) a key of a Ceph user (16 bytes).
+          - V(password) is that many characters, V(bytes) that many random bytes in base64,
+            V(named_bytes) the same behind a random name and a colon, V(rsa) a private key of that many bits as PEM,
+            V(uuid) a UUID, V(cephx) a key of a Ceph user (16 bytes).
         type: str
         choices: [password, bytes, named_bytes, rsa, uuid, cephx]
         required: true
