@@ -10,6 +10,8 @@ export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 # By default molecule remembers in the home directory, by the checkout's name alone, that a lab was created, even when it is long gone.
 export MOLECULE_EPHEMERAL_DIRECTORY := $(CURDIR)/.cache/molecule
+# What is used of Ansible's bundle, requirements-collections.txt: filters of networks, and what benchmarks compare with.
+COLLECTIONS := ansible.utils ansible.posix
 # Extra arguments for ansible-playbook, for example: make cloud ARGS='--check --diff'
 ARGS ?=
 HOST ?= control1
@@ -20,6 +22,7 @@ LAB_STATE ?= /var/lib/honeycomb/labs/hc
 # Scenarios of which nothing changed since they were proven run as long as the whole is within this time.
 BUDGET ?= 75m
 SCENARIOS ?=
+UPGRADE ?= --upgrade
 SIZES ?= 10 100 400
 STARTED := $(shell date +%s)
 
@@ -31,17 +34,23 @@ help: ## List the targets
 setup: $(VENV)/.complete ## Install the deployment host's Python packages into .venv
 
 # Two makes at a time must not install into one folder, therefore the lock; the second finds the work done.
-$(VENV)/.complete: requirements.txt
+$(VENV)/.complete: requirements.txt requirements-collections.txt
 	@mkdir -p .cache && flock .cache/setup.lock $(MAKE) --no-print-directory install
 
 .PHONY: install
 install:
-	@if [ -e $(VENV)/.complete ] && [ ! requirements.txt -nt $(VENV)/.complete ]; then exit 0; fi
+	@if [ -e $(VENV)/.complete ] && [ ! requirements.txt -nt $(VENV)/.complete ] && [ ! requirements-collections.txt -nt $(VENV)/.complete ]; then exit 0; fi
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends python3-venv >/dev/null; }
 	@echo "Installing the pinned Python packages into $(VENV) (about a minute, once)"
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@rm -rf .cache/collections
+	@$(VENV)/bin/pip download --quiet --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements-collections.txt \
+	  --dest .cache/collections
+	@$(VENV)/bin/python tests/tools/install_collections.py .cache/collections \
+	  "$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" $(COLLECTIONS)
+	@rm -rf .cache/collections
 	@touch $(VENV)/.complete
 
 .PHONY: cloud
@@ -151,7 +160,9 @@ tables: setup ## Write the tables that follow from the components' declarations 
 	python tests/tools/component_tables.py
 
 .PHONY: lock
-lock: ## Pin requirements.in again, with hashes, into requirements.txt
+lock: UV := .cache/lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --no-annotate \
+  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+lock: ## Pin what requirements.in and requirements-collections.in name again, with hashes (UPGRADE= keeps versions that fit)
 	rm -rf .cache/lock && $(PYTHON) -m venv .cache/lock && .cache/lock/bin/pip install --quiet uv==0.13.9
-	.cache/lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --no-annotate --upgrade \
-	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --output-file requirements.txt requirements.in
+	$(UV) $(UPGRADE) --output-file requirements.txt requirements.in
+	$(UV) --no-deps --output-file requirements-collections.txt requirements-collections.in

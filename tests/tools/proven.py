@@ -16,7 +16,7 @@ PACKAGE = "ansible_collections.honeycomb.cloud."
 NAME = re.compile(r"honeycomb\.cloud\.(\w+)")
 # Read for every role by whatever puts components together; they are an input of the scenarios that run the role.
 READ_FOR_ALL_ROLES = ("meta", "defaults", "vars")
-ALWAYS = ("requirements.txt",)
+ALWAYS = ("requirements.txt", "requirements-collections.txt")
 
 
 @dataclass(frozen=True)
