@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections import Counter
@@ -23,7 +26,17 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 LAB_STATE = Path(os.environ.get("HONEYCOMB_LAB_STATE", "/var/lib/honeycomb/labs/hct"))
 INVENTORY = os.environ.get("HONEYCOMB_INVENTORY", str(REPOSITORY / "molecule/inventory"))
 # One ssh connection per host stays open for a minute: a login costs a quarter of a second, a command on an open connection a tenth of that.
-SHARED = ("-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", "ControlPath=/tmp/honeycomb-%C")
+# In a folder of this process, whose name is short: the path of a socket may have 104 characters.
+SOCKETS = Path(tempfile.mkdtemp(prefix="ssh-"))
+SHARED = ("-o", "ControlMaster=auto", "-o", "ControlPersist=60", "-o", f"ControlPath={SOCKETS}/%C")
+
+
+@atexit.register
+def _close() -> None:
+    """Ends the connections that are open still, and leaves nothing in the folder for temporary files."""
+    for socket in SOCKETS.iterdir():
+        subprocess.run(["ssh", "-O", "exit", "-o", f"ControlPath={socket}", "host"], capture_output=True, check=False)
+    shutil.rmtree(SOCKETS, ignore_errors=True)
 
 
 # Seconds that the tests of this process spent on runs of playbooks and modules, and on waiting; the rest is commands and what they assert.
