@@ -20,7 +20,7 @@ OPTIONAL = [(flow, name) for flow, options in ARGUMENTS.items() for name, spec i
 # What else the expressions with an answer in them need.
 AROUND = {"__state_copy": {"name": "newest.vault"}, "ansible_play_hosts": [], "hostvars": {}}
 # Where a flow's answer is used outside of its own file.
-ELSEWHERE = {"verify_disruption": "verification/kubernetes", "kubernetes_key_keep": "day2/kubernetes_key/rotate_step"}
+ELSEWHERE = {"verify_disruption": "verification/kubernetes", "kubernetes_key_keep": "../roles/kube_apiserver/tasks/rotate"}
 
 
 def flows() -> list[Path]:
