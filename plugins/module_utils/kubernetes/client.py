@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -41,7 +42,11 @@ class Cluster:
                 f"The kubeconfig {kubeconfig} cannot be used: {error}", "playbooks/layers/kubernetes.yml writes the administrator's."
             ) from error
         configuration.retries = False
-        self._dynamic = self._ask(lambda: dynamic.DynamicClient(kubernetes.client.ApiClient(configuration)), "discover the API")
+        # The library keeps what it discovers in a file; by default for ever, in the folder for temporary files, by a name that can be guessed.
+        self._folder = tempfile.TemporaryDirectory()
+        cache = f"{self._folder.name}/discovery.json"
+        client = kubernetes.client.ApiClient(configuration)
+        self._dynamic = self._ask(lambda: dynamic.DynamicClient(client, cache_file=cache), "discover the API")
 
     def _ask(self, request: Callable[[], Any], doing: str) -> Any:
         """Send a request, again while nobody answers. Raises CloudError with the API's own words."""
