@@ -23,14 +23,15 @@ def test_a_step_that_passes_leaves_nothing(command):
     code, output, folder = step(command)
     assert code == 0, output
     assert "== a step: passed after" in output
+    assert "removed what it left" not in output
     assert not folder.exists()
     assert len(str(folder)) < 20
 
 
-def test_what_a_step_leaves_behind_is_its_failure():
+def test_what_a_step_leaves_behind_is_named_and_removed():
     code, output, folder = step("touch $TMPDIR/socket")
-    assert code == 1
-    assert "left behind in the folder for temporary files: socket" in output
+    assert code == 0
+    assert "removed what it left in the folder for temporary files: socket" in output
     assert not folder.exists()
 
 

@@ -42,7 +42,7 @@ class Cluster:
                 f"The kubeconfig {kubeconfig} cannot be used: {error}", "playbooks/layers/kubernetes.yml writes the administrator's."
             ) from error
         configuration.retries = False
-        # The library keeps what it discovers in a file; by default for ever, in the folder for temporary files, by a name that can be guessed.
+        # The library keeps what it discovers in a file; by default for ever, in a folder for all, by a name that can be guessed.
         self._folder = tempfile.TemporaryDirectory()
         cache = f"{self._folder.name}/discovery.json"
         client = kubernetes.client.ApiClient(configuration)
