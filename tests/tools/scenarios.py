@@ -43,6 +43,8 @@ LAYERS = {
 STEPS = {ROLL_OUT: ("converge", "idempotence", "verify")}
 # What the removal of the lab may take, in seconds.
 REMOVAL = 60
+# On a machine that takes so many times as long as recorded, limits in tests fail by chance and estimates are off by a third.
+TOO_SLOW = 2.5
 
 
 def duration(text: str) -> int:
@@ -147,13 +149,13 @@ def run(scenarios: list[str], everything: bool, end: float, limit: float) -> Non
     try:
         molecule("create")
         for name in proven.in_order(reasons, scenarios, proofs, ROLL_OUT):
-            late = name in proofs and time.time() + proofs[name].seconds * proven.pace(measured, proofs) > limit - REMOVAL
-            if late and name != ROLL_OUT and not everything:
+            pace = proven.pace(measured, proofs)
+            late = name in proofs and time.time() + proofs[name].seconds * pace > limit - REMOVAL
+            if (late or pace > TOO_SLOW) and name != ROLL_OUT and not everything:
                 unproven.append(name)
             else:
                 measured[name] = prove(name)
-        while waiting:
-            pace = proven.pace(measured, proofs)
+        while waiting and (pace := proven.pace(measured, proofs)) <= TOO_SLOW:
             name = proven.next_optional(waiting, proofs, end - REMOVAL - time.time(), pace)
             if not name:
                 break
@@ -166,12 +168,20 @@ def run(scenarios: list[str], everything: bool, end: float, limit: float) -> Non
                 raise
     finally:
         molecule("destroy")
+    if proven.pace(measured, proofs) > TOO_SLOW:
+        say(
+            f"this machine takes {proven.pace(measured, proofs):.1f} times as long as recorded: only what must run did; make test-all runs all"
+        )
     for name, steps in measured.items():
         say(f"{name}: passed after {sum(steps.values()):.0f} s" + (f" (recorded: {proofs[name].seconds} s)" if name in proofs else ""))
     for name in waiting:
-        say(f"{name}: LEFT OUT for want of time ({minutes(proofs[name].seconds)}); proven {proofs[name].when[:10]}; make test-all runs it")
+        say(
+            f"{name}: LEFT OUT for want of time or speed ({minutes(proofs[name].seconds)}); proven {proofs[name].when[:10]}; make test-all runs it"
+        )
     for name in unproven:
-        say(f"{name}: CHANGED AND NOT PROVEN for want of time ({minutes(proofs[name].seconds)}): it stays due; make test-all runs it")
+        say(
+            f"{name}: CHANGED AND NOT PROVEN for want of time or speed ({minutes(proofs[name].seconds)}): it stays due; make test-all runs it"
+        )
 
 
 def main() -> None:
