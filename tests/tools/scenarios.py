@@ -168,20 +168,17 @@ def run(scenarios: list[str], everything: bool, end: float, limit: float) -> Non
                 raise
     finally:
         molecule("destroy")
-    if proven.pace(measured, proofs) > TOO_SLOW:
-        say(
-            f"this machine takes {proven.pace(measured, proofs):.1f} times as long as recorded: only what must run did; make test-all runs all"
-        )
+    pace = proven.pace(measured, proofs)
+    if pace > TOO_SLOW:
+        say(f"this machine takes {pace:.1f} times as long as recorded: only what must run did; make test-all runs all")
     for name, steps in measured.items():
         say(f"{name}: passed after {sum(steps.values()):.0f} s" + (f" (recorded: {proofs[name].seconds} s)" if name in proofs else ""))
     for name in waiting:
-        say(
-            f"{name}: LEFT OUT for want of time or speed ({minutes(proofs[name].seconds)}); proven {proofs[name].when[:10]}; make test-all runs it"
-        )
+        why = f"for want of time or speed ({minutes(proofs[name].seconds)})"
+        say(f"{name}: LEFT OUT {why}; proven {proofs[name].when[:10]}; make test-all runs it")
     for name in unproven:
-        say(
-            f"{name}: CHANGED AND NOT PROVEN for want of time or speed ({minutes(proofs[name].seconds)}): it stays due; make test-all runs it"
-        )
+        why = f"for want of time or speed ({minutes(proofs[name].seconds)})"
+        say(f"{name}: CHANGED AND NOT PROVEN {why}: it stays due; make test-all runs it")
 
 
 def main() -> None:
