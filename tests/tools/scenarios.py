@@ -44,7 +44,7 @@ STEPS = {ROLL_OUT: ("converge", "idempotence", "verify")}
 # What the removal of the lab may take, in seconds.
 REMOVAL = 60
 # On a machine that takes so many times as long as recorded, limits in tests fail by chance and estimates are off by a third.
-TOO_SLOW = 2.5
+TOO_SLOW = 2.0
 
 
 def duration(text: str) -> int:
