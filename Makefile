@@ -159,6 +159,10 @@ docs: setup ## Build the reference of modules, roles and plugins as HTML into .c
 tables: setup ## Write the tables that follow from the components' declarations into docs/
 	python tests/tools/component_tables.py
 
+.PHONY: go-mod
+go-mod: setup ## Pin another version of a program that is built from a Go module: make go-mod PROGRAM=kubernetes VERSION=1.37.2
+	python tests/tools/go_modules.py $(PROGRAM) $(VERSION)
+
 .PHONY: lock
 lock: UV := .cache/lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --quiet --no-annotate \
   --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"

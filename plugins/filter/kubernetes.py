@@ -68,7 +68,6 @@ class FilterModule:
     def filters(self) -> dict:
         """Return the filters by name."""
         return {
-            "kube_admission_plugins": _plainly(flags.admission_plugins),
             "kube_encryption_keys": kube_encryption_keys,
             "kube_arguments": _plainly(flags.arguments),
             "kube_signing_key_id": kube_signing_key_id,

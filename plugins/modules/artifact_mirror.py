@@ -36,8 +36,8 @@ EXAMPLES = r"""
     directory: /var/cache/honeycomb/mirror
     artifacts:
       kube-apiserver:
-        version: 1.34.2
-        url: https://artifacts.example.net/kubernetes/v1.34.2/kube-apiserver
+        version: 1.36.3
+        url: https://artifacts.example.net/kubernetes/v1.36.3/kube-apiserver
         sha256: 0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0
 """
 
@@ -47,7 +47,7 @@ changes:
   type: list
   elements: str
   returned: success
-  sample: ["fetch kube-apiserver 1.34.2"]
+  sample: ["fetch kube-apiserver 1.36.3"]
 """
 
 from functools import partial

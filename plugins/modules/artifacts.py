@@ -66,7 +66,7 @@ changes:
   type: list
   elements: str
   returned: success
-  sample: ["install kube-apiserver 1.34.2", "use kube-apiserver 1.34.2"]
+  sample: ["install kube-apiserver 1.36.3", "use kube-apiserver 1.36.3"]
 """
 
 from ansible.module_utils.basic import AnsibleModule

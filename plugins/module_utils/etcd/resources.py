@@ -3,7 +3,7 @@
 """The resources that Kubernetes itself stores, with their API group and where they are in etcd.
 
 Source: Kubernetes' own test of storage paths (test/integration/etcd/data.go) and SpecialDefaultResourcePrefixes in
-pkg/kubeapiserver/default_storage_factory_builder.go, 1.20 to 1.34.
+pkg/kubeapiserver/default_storage_factory_builder.go, 1.35 to 1.37.
 """
 
 from __future__ import annotations
@@ -39,12 +39,13 @@ GROUPS = {
     "discovery.k8s.io": "endpointslices",
     "flowcontrol.apiserver.k8s.io": "flowschemas prioritylevelconfigurations",
     "internal.apiserver.k8s.io": "storageversions",
+    "lifecycle.k8s.io": "evictionrequests evictions",
     "networking.k8s.io": "ingressclasses ingresses ipaddresses networkpolicies servicecidrs",
     "node.k8s.io": "runtimeclasses",
-    "policy": "poddisruptionbudgets podsecuritypolicies",
+    "policy": "poddisruptionbudgets",
     "rbac.authorization.k8s.io": "clusterrolebindings clusterroles rolebindings roles",
-    "resource.k8s.io": "deviceclasses podschedulingcontexts resourceclaims resourceclaimtemplates resourceslices",
-    "scheduling.k8s.io": "priorityclasses",
+    "resource.k8s.io": ("deviceclasses devicetaintrules resourceclaims resourceclaimtemplates resourcepoolstatusrequests resourceslices"),
+    "scheduling.k8s.io": "compositepodgroups podgroups priorityclasses workloads",
     "storage.k8s.io": "csidrivers csinodes csistoragecapacities storageclasses volumeattachments volumeattributesclasses",
     "storagemigration.k8s.io": "storageversionmigrations",
 }
@@ -53,7 +54,6 @@ SPECIAL_PREFIXES = {
     "endpoints": ("services/endpoints",),
     "ingresses": ("ingress",),
     "nodes": ("minions",),
-    "podsecuritypolicies": ("podsecuritypolicy",),
     "replicationcontrollers": ("controllers",),
     "services": ("services/specs", "ranges"),
 }

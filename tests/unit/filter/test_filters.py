@@ -100,9 +100,9 @@ class TestKubernetes:
 
     def test_refusal_keeps_its_hint(self):
         with pytest.raises(AnsibleFilterError, match=r"has no flag --port: .*Remove port from the extra arguments"):
-            self.filters["kube_arguments"]({}, "kube-scheduler", "1.34.1", {"port": 0})
+            self.filters["kube_arguments"]({}, "kube-scheduler", "1.36.3", {"port": 0})
         with pytest.raises(AnsibleFilterError, match=r"1\.19\.0 is not supported"):
-            self.filters["kube_admission_plugins"]([], "1.19.0")
+            self.filters["kube_arguments"]({}, "kube-scheduler", "1.19.0")
 
     def test_kubeconfig_names_files_and_holds_no_secret(self):
         text = self.filters["kubeconfig"](
