@@ -19,6 +19,8 @@ class ActionModule(CloudAction):
         "state_dir": {"type": "path", "required": True},
         "location": {"type": "str", "choices": ["directory", "cloud"], "default": "directory"},
         "hosts": {"type": "dict", "default": {}},
+        "clusters": {"type": "dict", "default": {}},
+        "begin_anew": {"type": "list", "elements": "str", "default": []},
     }
 
     def converge(self, arguments: dict) -> dict:
@@ -28,7 +30,8 @@ class ActionModule(CloudAction):
             vault.demand_password(self._loader)
         hosts = arguments["hosts"] or {self._task_vars["inventory_hostname"]: self.on_host("cloud_identity", {})["cloud"]}
         state = state_reader.read(self._loader, path)
-        identity.demand(state, {name: identity.Host(**says) for name, says in hosts.items()}, str(path))
+        says = {name: identity.Host(**said) for name, said in hosts.items()}
+        identity.demand(state, says, str(path), arguments["clusters"], arguments["begin_anew"])
         id_ = state.id if state.id or self._task.check_mode else directory.identify(path)
         changes = [] if state.id else ["give the cloud an id"]
         return {"changed": bool(changes), "changes": changes, "id": id_, "generation": state.generation}

@@ -20,6 +20,7 @@ class ActionModule(CloudAction):
         "name": {"type": "str", "required": True},
         "complete": {"type": "bool", "default": True},
         "keep_copy": {"type": "bool", "default": False},
+        "clusters": {"type": "dict", "default": {}},
     }
 
     def converge(self, arguments: dict) -> dict:
@@ -30,12 +31,17 @@ class ActionModule(CloudAction):
             return {"changed": True, "changes": ["record the cloud's id"]}
         content = directory.count(path, check) if complete else directory.load(path) | {"generation": 0, "digest": ""}
         copy = archive.name(content["generation"], content["digest"]) if arguments["keep_copy"] and complete else ""
-        as_known = all(known[key] == content[key] for key in ("id", "generation", "digest"))
+        clusters = {name: cluster["hosts"] for name, cluster in arguments["clusters"].items()}
+        as_known = all(known[key] == content[key] for key in ("id", "generation", "digest")) and known["clusters"] == clusters
         if known["id"] and (as_known or not complete) and (not copy or copy in known["copies"]):
             return {"changed": False, "changes": []}
         content |= {"name": arguments["name"]}
         if complete:
             state = state_reader.read(self._loader, path)
-            content |= {"authorities": {name: own[0] for name, own in sorted(state.authorities.items())}, "fsid": state.fsid}
+            content |= {
+                "authorities": {name: own[0] for name, own in sorted(state.authorities.items())},
+                "fsid": state.fsid,
+                "clusters": clusters,
+            }
         encrypted = vault.encrypt(self._loader, archive.pack(path)) if copy and not check else ""
         return self.on_host("cloud_state", {"record": content, "copy": copy, "content": encrypted})

@@ -100,6 +100,7 @@ class ActionModule(ActionBase):
             "hosts": hosts,
             "sources": self._cloud.sources,
             "identities": {name: says for name in hosts if (says := self._identity(name))},
+            "clusters": {name: found for name, one in self._components.items() if (found := self._cluster(one))},
             "cas": component_parts.cas(self._components.values(), self._cloud.groups),
             "deployment_host_certificates": component_parts.literal(self._components.values(), "deployment_host_certificates"),
             "load_balancer": offered,
@@ -117,6 +118,18 @@ class ActionModule(ActionBase):
     def _identity(self, host: str) -> dict:
         """Return what the host says about its cloud; empty when it was not asked."""
         return (self._on(host).available_variables.get("honeycomb_host") or {}).get("cloud") or {}
+
+    def _cluster(self, component: component_files.Component) -> dict[str, list[str]]:
+        """Return the hosts of a cluster, those of them that hold its data, and those that were not asked. Empty where there is none."""
+        if not (component.content.get("cluster") and self._first(component)):
+            return {}
+        hosts = list(dict.fromkeys(host for group in component.groups for host in self._cloud.groups.get(group, [])))
+        held = {host: (self._on(host).available_variables.get("honeycomb_host") or {}).get("data", {}) for host in hosts}
+        return {
+            "hosts": hosts,
+            "with_data": [host for host in hosts if held[host].get(component.name)],
+            "unasked": [host for host in hosts if component.name not in held[host]],
+        }
 
     def _exports(self) -> dict:
         return {"ansible_facts": {"honeycomb_exports": self._of_cloud("exports")}}

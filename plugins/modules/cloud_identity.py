@@ -13,6 +13,7 @@ description:
   - Compares what the hosts say about their cloud (id and generation of the state they were last brought to, the CAs that they trust, their
     Ceph cluster) with the state on the deployment host, and fails with all differences.
   - Refused are an empty, another or an older state than that of the hosts, and hosts of two clouds. A bare host fits to every state.
+  - Refused too is a cluster that would begin empty although the cloud has had it, because all of its hosts were replaced.
   - A state without an id, which is new or was made before clouds had one, gets one when the hosts agree with it.
   - Run it once for all hosts of a play, with what M(honeycomb.cloud.component_facts) returns of them. Without it asks the host of the task.
 options:
@@ -29,6 +30,17 @@ options:
     description: What the hosts say about their cloud, by host, as C(identities) of M(honeycomb.cloud.component_facts).
     type: dict
     default: {}
+  clusters:
+    description:
+      - Clusters whose members alone have what they hold, as RV(honeycomb.cloud.component_facts#module:clusters).
+        One that the hosts' records name is refused when no host of it has data any more.
+    type: dict
+    default: {}
+  begin_anew:
+    description: Clusters that shall begin empty although the cloud has had them.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Compares all the same; no id is made.
@@ -43,6 +55,7 @@ EXAMPLES = r"""
   honeycomb.cloud.cloud_identity:
     state_dir: "{{ cloud_state_dir }}"
     hosts: "{{ components.identities }}"
+    clusters: "{{ components.clusters }}"
   run_once: true
 """
 

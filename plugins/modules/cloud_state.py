@@ -11,7 +11,7 @@ version_added: 0.1.0
 short_description: Let a host know the state to which it was brought
 description:
   - Writes C(/etc/honeycomb/cloud.json) on the host with the cloud's id and name, the generation of its state, the SHA-256 of its CAs and
-    the id of its Ceph cluster. M(honeycomb.cloud.cloud_identity) compares it at the begin of every run.
+    the id of its Ceph cluster, and which hosts carry its clusters. M(honeycomb.cloud.cloud_identity) compares it at the begin of every run.
   - The generation is counted up, once for all hosts, when the CAs or secrets on the deployment host are others than at the last time.
   - A record of another cloud or of a newer generation is never overwritten.
   - Needs the facts of M(honeycomb.cloud.host_capabilities). A host whose facts say that it knows the state is not connected to.
@@ -35,6 +35,10 @@ options:
         The ten newest are kept. M(honeycomb.cloud.cloud_state_copy) reads it back.
     type: bool
     default: false
+  clusters:
+    description: Clusters of the cloud, as RV(honeycomb.cloud.component_facts#module:clusters). The record says which hosts carried them.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Says whether the record would be written.

@@ -53,6 +53,11 @@ identities:
   description: What the hosts say about their cloud, by host, for M(honeycomb.cloud.cloud_identity).
   returned: when O(part=hosts)
   type: dict
+clusters:
+  description: By component, the hosts of each cluster, those of them that hold data of it, and those that were not asked whether they do.
+  returned: when O(part=hosts)
+  type: dict
+  sample: {etcd: {hosts: [control1, control2, control3], with_data: [control1, control2], unasked: []}}
 cas:
   description: CAs that the cloud needs.
   returned: when O(part=hosts)

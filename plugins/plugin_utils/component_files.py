@@ -28,6 +28,7 @@ SECTIONS: dict[str, type | tuple] = {
     "trust": list,
     "firewall": list,
     "load_balancer": list,
+    "cluster": bool,
     "data": str,
     "preflight": bool,
     "verify": bool,
@@ -92,6 +93,9 @@ def parse(name: str, content: Any) -> Component:
     services = content.get("load_balancer")
     for service in services if isinstance(services, list) else []:
         problems += _check_check(service) if isinstance(service, dict) else []
+    problems += ["cluster: data is missing, the pattern of the files that a member has"] * bool(
+        content.get("cluster") and not content.get("data")
+    )
     if problems:
         raise CloudError(f"{where}: {'; '.join(problems)}", "docs/adding-a-layer.md describes the file")
     return Component(name, content)

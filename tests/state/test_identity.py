@@ -8,7 +8,7 @@ import json
 from contextlib import contextmanager
 
 import pytest
-from cloud_under_test import Hosts, playbook
+from cloud_under_test import Hosts, groups, playbook
 from conftest import RECORD, STATE, contents, preflight
 
 
@@ -92,3 +92,24 @@ def test_a_host_that_was_replaced_joins_the_cloud(hosts, elsewhere):
             "node3", f"mv {kept}/ca /etc/honeycomb/pki/ && mv {kept}/ceph.conf /etc/ceph/ && mv {kept}/cloud.json {RECORD} && rmdir {kept}"
         )
     assert contents(elsewhere) == contents(STATE)
+
+
+def test_a_cluster_of_which_every_host_was_replaced_does_not_begin_empty(hosts, elsewhere):
+    control, data = groups()["etcd"], "/var/lib/etcd"
+    for host in control:
+        hosts.ask(host, f"systemctl stop 'etcd@*' && mkdir {data}.kept && mv {data}/* {data}.kept/")
+    try:
+        run = preflight(elsewhere)
+        wanted = preflight(elsewhere, "-e", "cloud_begin_anew=etcd")
+    finally:
+        for host in control:
+            hosts.ask(host, f"mv {data}.kept/* {data}/ && rmdir {data}.kept")
+        units = "$(systemctl list-unit-files --state enabled --plain --no-legend 'etcd@*' | cut -d' ' -f1)"
+        for host in control:
+            # Without waiting: the first member is ready when another one runs.
+            hosts.ask(host, f"systemctl start --no-block {units}")
+    assert run.code != 0
+    assert f"etcd was on {', '.join(sorted(control))}, and none of the hosts that it is on by the inventory has data of it" in run.output
+    assert "-e cloud_begin_anew=etcd" in run.output
+    assert not any(run.changed.values()), run.output
+    assert "It would begin empty" not in wanted.output

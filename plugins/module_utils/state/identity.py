@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
@@ -44,6 +44,8 @@ class Host:
     fsid: str = ""
     copies: list[str] = field(default_factory=list)
     """File names of the encrypted copies of the state that it keeps."""
+    clusters: Mapping[str, list[str]] = field(default_factory=dict)
+    """Cluster, such as etcd, to the hosts that carried it when this one was last brought to the state."""
 
     @property
     def bare(self) -> bool:
@@ -71,6 +73,22 @@ def _grouped(hosts: Mapping[str, Host], key) -> dict:
     for name, host in hosts.items():
         if value := key(host):
             result.setdefault(value, []).append(name)
+    return result
+
+
+def lost_clusters(hosts: Mapping[str, Host], clusters: Mapping[str, Mapping[str, list[str]]], anew: Collection[str]) -> list[Problem]:
+    """Return the clusters that would begin empty although the cloud has had them: no host of their group holds data of them.
+
+    ``clusters``: component to its hosts (``hosts``), those with data (``with_data``), those that were not asked (``unasked``).
+    ``anew``: components that shall begin empty.
+    """
+    result = []
+    for name, cluster in sorted(clusters.items()):
+        former = sorted({host for says in hosts.values() for host in says.clusters.get(name, [])})
+        if former and not cluster["with_data"] and not cluster["unasked"] and name not in anew:
+            was = f"{name} was on {_names(former)}, and none of the hosts that it is on by the inventory has data of it"
+            hint = f"Put a host that has its data back into the group. To begin empty and lose what it held: -e cloud_begin_anew={name}"
+            result.append(Problem(f"{was}: {_names(cluster['hosts'])}. It would begin empty", hint))
     return result
 
 
@@ -123,7 +141,13 @@ def _content(state: State, hosts: Mapping[str, Host], directory: str, restore: s
     return result
 
 
-def demand(state: State, hosts: Mapping[str, Host], directory: str) -> None:
+def demand(
+    state: State,
+    hosts: Mapping[str, Host],
+    directory: str,
+    clusters: Mapping[str, Mapping[str, list[str]]] | None = None,
+    anew: Collection[str] = (),
+) -> None:
     """Raises CloudError with everything that is wrong."""
-    if wrong := problems(state, hosts, directory):
+    if wrong := [*problems(state, hosts, directory), *lost_clusters(hosts, clusters or {}, anew)]:
         raise CloudError(". ".join(problem.message for problem in wrong), wrong[0].hint)

@@ -36,7 +36,7 @@ def fingerprints(text: str) -> list[str]:
 
 
 def read(record: Path = RECORD, trusted: Path = TRUSTED, ceph: Path = CEPH, copies: Path = COPIES) -> dict:
-    """Return id, generation and digest of the record (empty without one), authorities and fsid in use, and names of copies of the state."""
+    """Return id, generation and digest of the record (empty without one), authorities and fsid in use, and copies and clusters."""
     written = load(record) or {"id": "", "generation": 0, "digest": ""}
     fsid = re.search(r"^\s*fsid\s*=\s*(\S+)", ceph.read_text(), re.MULTILINE) if ceph.is_file() else None
     authorities = {path.stem: fingerprints(path.read_text(errors="replace")) for path in sorted(trusted.glob("*.crt"))}
@@ -45,6 +45,7 @@ def read(record: Path = RECORD, trusted: Path = TRUSTED, ceph: Path = CEPH, copi
         "authorities": {name: found for name, found in authorities.items() if found},
         "fsid": fsid[1] if fsid else "",
         "copies": sorted(path.name for path in copies.glob("*.vault")),
+        "clusters": written.get("clusters", {}),
     }
 
 

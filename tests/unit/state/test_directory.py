@@ -74,8 +74,8 @@ def test_a_host_says_what_it_has(tmp_path, state):
     (trusted / "broken.crt").write_text("nothing")
     (tmp_path / "ceph.conf").write_text("[global]\nfsid = f1\n")
     bare = record.read(tmp_path / "cloud.json", tmp_path / "none", tmp_path / "none.conf", tmp_path / "none")
-    assert bare == {"id": "", "generation": 0, "digest": "", "authorities": {}, "fsid": "", "copies": []}
-    record.write({"id": ID, "generation": 2, "digest": "d", "name": "lab"}, tmp_path / "cloud.json")
+    assert bare == {"id": "", "generation": 0, "digest": "", "authorities": {}, "fsid": "", "copies": [], "clusters": {}}
+    record.write({"id": ID, "generation": 2, "digest": "d", "name": "lab", "clusters": {"etcd": ["a"]}}, tmp_path / "cloud.json")
     record.write_copy("00000002-0123456789abcdef.vault", "text", tmp_path / "copies")
     assert record.read(tmp_path / "cloud.json", trusted, tmp_path / "ceph.conf", tmp_path / "copies") == {
         "id": ID,
@@ -84,6 +84,7 @@ def test_a_host_says_what_it_has(tmp_path, state):
         "authorities": {"etcd": directory.read(state, "f1").authorities["etcd"]},
         "fsid": "f1",
         "copies": ["00000002-0123456789abcdef.vault"],
+        "clusters": {"etcd": ["a"]},
     }
 
 

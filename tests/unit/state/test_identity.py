@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.state.identity import Host, State, demand, problems
+from ansible_collections.honeycomb.cloud.plugins.module_utils.state.identity import Host, State, demand, lost_clusters, problems
 
 A, B = "aaaaaaaa-0000-4000-8000-000000000000", "bbbbbbbb-0000-4000-8000-000000000000"
 DIRECTORY = "/home/op/state"
@@ -83,3 +83,34 @@ def test_everything_is_said_at_once():
 def test_many_hosts_are_named_in_part():
     hosts = {f"n{number:02}": MEMBER for number in range(12)}
     assert said(State(), **hosts).endswith("n00, n01, n02, n03, n04, n05, n06, n07 and 4 more")
+
+
+def cluster(*hosts: str, with_data: str = "", unasked: str = "") -> dict:
+    return {"etcd": {"hosts": list(hosts), "with_data": with_data.split(), "unasked": unasked.split()}}
+
+
+RECORDED = Host(id=A, clusters={"etcd": ["a", "b", "c"]})
+
+
+@pytest.mark.parametrize(
+    ("hosts", "clusters"),
+    [
+        ({"a": BARE, "n": Host(id=A)}, cluster("a")),
+        ({"a": RECORDED, "b": BARE}, cluster("a", "b", with_data="a")),
+        ({"d": BARE, "n": RECORDED}, cluster("a", "d", unasked="a")),
+    ],
+    ids=["a new cluster", "a replaced host", "a run that did not ask all"],
+)
+def test_a_cluster_may_begin_or_go_on(hosts, clusters):
+    assert lost_clusters(hosts, clusters, []) == []
+
+
+@pytest.mark.parametrize("current", [("a", "b", "c"), ("d",)], ids=["reinstalled", "others"])
+def test_a_cluster_that_the_cloud_has_had_does_not_begin_empty(current):
+    hosts = {name: BARE for name in current} | {"n": RECORDED}
+    (lost,) = lost_clusters(hosts, cluster(*current), [])
+    assert lost.message.startswith("etcd was on a, b, c, and none of the hosts that it is on by the inventory has data of it")
+    assert "-e cloud_begin_anew=etcd" in lost.hint
+    assert lost_clusters(hosts, cluster(*current), ["etcd"]) == []
+    with pytest.raises(CloudError, match="would begin empty"):
+        demand(STATE, hosts, DIRECTORY, cluster(*current))
