@@ -239,7 +239,7 @@ EXAMPLES = r"""
     directories:
       - {path: /var/lib/etcd/main, owner: etcd, group: etcd, mode: "0700"}
     files:
-      - {path: /etc/systemd/system/etcd@.service, content: "{{ lookup('ansible.builtin.template', 'etcd@.service.j2') }}"}
+      - {path: /etc/systemd/system/etcd@.service, content: "{{ lookup('honeycomb.cloud.template', 'etcd@.service.j2') }}"}
     units:
       - name: etcd@main.service
         state: started
