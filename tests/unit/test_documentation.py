@@ -19,6 +19,7 @@ PART = [
     "plugins/callback/{}.py",
     "plugins/filter/{}.py",
     "plugins/filter/{}.yml",
+    "plugins/lookup/{}.py",
     "plugins/inventory/{}.py",
     "playbooks/{}.yml",
     "playbooks/{}",
