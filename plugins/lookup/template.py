@@ -27,6 +27,10 @@ options:
     type: list
     elements: str
     required: true
+  template_vars:
+    description: Further variables for the template.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -50,7 +54,9 @@ class LookupModule(LookupBase):
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
         """Return the rendered texts of the files. Raises AnsibleError for one that is not there."""
         self.set_options(var_options=variables, direct=kwargs)
-        return [self._render(term, variables or {}) for term in terms]
+        # Not a copy of what the variables hold.
+        seen = {**(variables or {}), **self.get_option("template_vars")}
+        return [self._render(term, seen) for term in terms]
 
     def _render(self, term: str, variables: dict[str, Any]) -> Any:
         path = self.find_file_in_search_path(variables, "templates", term)

@@ -32,9 +32,9 @@ def variables(folder):
     }
 
 
-def render(lookup: str, term: str, variables: dict) -> list:
+def render(lookup: str, term: str, variables: dict, **options: object) -> list:
     loader = DataLoader()
-    return lookup_loader.get(lookup, loader=loader, templar=Templar(loader=loader, variables=variables)).run([term], variables)
+    return lookup_loader.get(lookup, loader=loader, templar=Templar(loader=loader, variables=variables)).run([term], variables, **options)
 
 
 @pytest.mark.parametrize("term", ["text.j2", "list.j2"])
@@ -42,6 +42,14 @@ def test_it_renders_as_ansibles_own_lookup_does(variables, term):
     found = render("honeycomb.cloud.template", term, variables)
     assert found == render("ansible.builtin.template", term, variables)
     assert found[0]
+
+
+def test_further_variables_are_seen_by_the_template_alone(variables):
+    more = {"template_vars": {"value": 5}}
+    found = render("honeycomb.cloud.template", "text.j2", variables, **more)
+    assert found == render("ansible.builtin.template", "text.j2", variables, **more)
+    assert found[0].startswith("a 5\n- x \\d 6\n")
+    assert variables["value"] == 1
 
 
 def test_variables_are_not_copied(variables):
