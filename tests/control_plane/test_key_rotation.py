@@ -6,7 +6,7 @@ import base64
 
 import kubernetes
 import pytest
-from cloud_under_test import Probe, Secrets, groups, killed, module, playbook, templated
+from cloud_under_test import Probe, Secrets, groups, killed, module, playbook, templated, wait_until
 
 ROTATE = ("playbooks/day2/kubernetes_key/rotate.yml", "-e", "kubernetes_key=encryption,service-account")
 NAMESPACE = "default"
@@ -24,14 +24,22 @@ def secret(api):
     api.core().delete_namespaced_secret("rotated", NAMESPACE)
 
 
-def token(api) -> str:
-    """A token of a service account, as programs get it: from the controller manager's Secret or by request, whichever this version has."""
-    found = [
-        base64.b64decode(item.data["token"]).decode()
-        for item in api.core().list_namespaced_secret(NAMESPACE, field_selector="type=kubernetes.io/service-account-token").items
-        if (item.data or {}).get("token")
-    ]
-    return found[0]
+@pytest.fixture
+def token(api):
+    """A token that lives as long as its Secret, as programs outside of the cluster get it. The controller manager signs it."""
+    annotations = {"kubernetes.io/service-account.name": "default"}
+    body = {"metadata": {"name": "signed", "annotations": annotations}, "type": "kubernetes.io/service-account-token"}
+    api.core().create_namespaced_secret(NAMESPACE, body)
+
+    def current() -> str:
+        def data() -> dict:
+            return api.core().read_namespaced_secret("signed", NAMESPACE).data or {}
+
+        wait_until(lambda: data().get("token"), 30, "a token in the Secret")
+        return base64.b64decode(data()["token"]).decode()
+
+    yield current
+    api.core().delete_namespaced_secret("signed", NAMESPACE)
 
 
 def signed_in(api, bearer: str) -> bool:
@@ -49,9 +57,9 @@ def stored(hosts, name: str) -> str:
     return hosts.ask("control1", f"{get} | head -c 60 | tr -d '\\0' | tr -c '[:print:]' '?'")
 
 
-def test_keys_are_replaced_while_clients_read_and_write(hosts, api, secret):
+def test_keys_are_replaced_while_clients_read_and_write(hosts, api, secret, token):
     before = Secrets.read()
-    old_token = token(api)
+    old_token = token()
     assert signed_in(api, old_token)
 
     def read_and_write() -> None:
@@ -80,7 +88,7 @@ def test_keys_are_replaced_while_clients_read_and_write(hosts, api, secret):
     assert last.code == 0, last.output
     assert not [name for name in Secrets.read() if name.endswith(("_next", "_old", "_since"))]
     assert Secrets.read()[SIGNING] == after[SIGNING], "a rotation that is not at its end is no second one"
-    new_token = token(api)
+    new_token = token()
     assert new_token != old_token, "those in Secrets were signed anew"
     assert signed_in(api, new_token)
     assert not signed_in(api, old_token)

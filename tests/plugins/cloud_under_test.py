@@ -213,7 +213,7 @@ def wait_until(condition: Callable[[], object], timeout: float, what: str | Call
     return answer
 
 
-def killed(*arguments: str, until: Callable[[], object], timeout: float = 300) -> None:
+def killed(*arguments: str, until: Callable[[], object], timeout: float = 900) -> None:
     """Runs playbooks and kills them, as a power cut of the deployment host would, as soon as ``until`` is true.
 
     Fails when they end before that.
