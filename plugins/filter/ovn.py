@@ -17,7 +17,7 @@ def bootstrappable(databases: list[Mapping], hosts: list[str], hostvars: Mapping
 
 
 def trace_summary(trace: Mapping, source: str, target: str) -> list[dict]:
-    """Return the tables that the progress callback shows at the end of a run, of what module ovn_trace returned."""
+    """Return the tables that the progress callback shows at the end of a run, of what module ovn_trace_info returned."""
     ports = [[port["name"], port["bound_host"] or "no host"] for port in trace["ports"]]
     title = f"{source} to {target}: {'arrives' if trace['reached'] else 'does not arrive'}"
     return [

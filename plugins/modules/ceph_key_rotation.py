@@ -14,6 +14,7 @@ description:
   - The part of C(playbooks/day2/ceph_key/rotate.yml) that happens on the deployment host; M(honeycomb.cloud.ceph_user_key) is that in Ceph.
   - A step that was done, because an interrupted flow is run again, changes nothing.
   - A secrets file that is encrypted with ansible-vault stays so; the run needs its password.
+requirements: [cryptography]
 options:
   state_dir:
     description: Directory of the cloud's state on the deployment host.
@@ -59,19 +60,23 @@ users:
   description: Users whose keys are replaced.
   type: list
   elements: str
-  returned: step is begin
+  returned: for O(step=begin)
+  sample: [client.node1, client.admin]
 hosts:
   description: Those of them that belong to hosts, by host.
   type: dict
-  returned: step is begin
+  returned: for O(step=begin)
+  sample: {node1: [client.node1]}
 waiting:
   description: Those of them that have no new key yet.
   type: list
   elements: str
-  returned: step is begin
+  returned: for O(step=begin)
+  sample: [client.node1]
 changes:
   description: What was done, or in check mode would be.
   type: list
   elements: str
   returned: success
+  sample: ["begin the rotation of keys of client.node1, client.admin"]
 """

@@ -13,6 +13,7 @@ description:
   - Fails when this host's monitor knows a monitor that O(monitors) lacks or has at another address. Such a monitor counts for the quorum,
     while firewalls would be closed to it.
   - Asks the monitor by its socket, also without a quorum. Where none runs nothing is compared.
+requirements: [python3-rados]
 options:
   name:
     description: Name of this host's monitor.
@@ -43,6 +44,7 @@ monitors:
   description: Address by name of the monitors of the cluster; empty where no monitor runs.
   type: dict
   returned: success
+  sample: {control1: 192.0.2.11, control2: 192.0.2.12, control3: 192.0.2.13}
 """
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import membership

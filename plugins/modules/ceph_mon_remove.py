@@ -13,6 +13,7 @@ description:
   - Refuses, with figures, unless the monitors that stay are a quorum without it, and another manager is there. Its host may be dead.
   - Lets another manager become active, takes the monitor out of the monitor map, and waits for the quorum of the others.
     What is on the host stays; C(playbooks/day2/ceph_mon/remove.yml) does both.
+requirements: [python3-rados]
 options:
   name:
     description: Name of the monitor and the manager, that of their host.
@@ -45,6 +46,7 @@ changes:
   type: list
   elements: str
   returned: success
+  sample: ["let another manager than mgr.control2 be active", "remove mon.control2"]
 """
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import daemons, membership

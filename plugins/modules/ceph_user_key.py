@@ -12,6 +12,7 @@ version_added: 0.1.0
 description:
   - Replaces keys and nothing else. Users that do not exist are left to M(honeycomb.cloud.ceph_user).
   - Run it before the files with the keys are written, so that a key that Ceph refuses reaches no host.
+requirements: [python3-rados, python3-yaml]
 options:
   users:
     description: Users with their keys.
@@ -71,10 +72,12 @@ changes:
   type: list
   elements: str
   returned: success
+  sample: ["replace the key of user client.node1"]
 keys:
   description: Pending keys by user.
   type: dict
-  returned: O(state=pending)
+  returned: for O(state=pending)
+  sample: {client.node1: AQBnF0hpAAAAABAAmlB1bWJsZSBiZWVzIGZseQ==}
 """
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph import user_keys

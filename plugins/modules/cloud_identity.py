@@ -16,6 +16,7 @@ description:
   - Refused too is a cluster that would begin empty although the cloud has had it, because all of its hosts were replaced.
   - A state without an id, which is new or was made before clouds had one, gets one when the hosts agree with it.
   - Run it once for all hosts of a play, with what M(honeycomb.cloud.component_facts) returns of them. Without it asks the host of the task.
+requirements: [cryptography]
 options:
   state_dir:
     description: Directory of the cloud's state on the deployment host.

@@ -14,7 +14,7 @@ description:
     the id of its Ceph cluster, and which hosts carry its clusters. M(honeycomb.cloud.cloud_identity) compares it at the begin of every run.
   - The generation is counted up, once for all hosts, when the CAs or secrets on the deployment host are others than at the last time.
   - A record of another cloud or of a newer generation is never overwritten.
-  - Needs the facts of M(honeycomb.cloud.host_capabilities). A host whose facts say that it knows the state is not connected to.
+  - Needs the facts of M(honeycomb.cloud.host_facts). A host whose facts say that it knows the state is not connected to.
 requirements: [cryptography]
 options:
   state_dir:

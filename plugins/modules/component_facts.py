@@ -18,7 +18,7 @@ options:
     description:
       - V(hosts) returns everything but C(honeycomb_data), for the hosts of the play. Register it, and hand each host
         its part as the fact C(honeycomb_components), as C(playbooks/preflight.yml) does.
-        It needs the facts of M(honeycomb.cloud.host_capabilities).
+        It needs the facts of M(honeycomb.cloud.host_facts).
       - V(exports) returns C(honeycomb_exports) alone, and V(data) C(honeycomb_data) alone. They need no facts of hosts.
     type: str
     choices: [hosts, exports, data]
@@ -43,6 +43,16 @@ hosts:
     - Not a fact, as Ansible copies a host's variables for each of its tasks and templates.
   returned: when O(part=hosts)
   type: dict
+  sample:
+    node1:
+      certificates: [{name: ovn-chassis, ca: ovn-chassis, common_name: node1, usages: [client]}]
+      components: [ovn_host]
+      firewall: [{protocol: udp, ports: [4789], from: [ovn_host], address: underlay, comment: tunnels of the tenants' networks}]
+      masked_units: [ovn-host.service]
+      packages: [ovn-host]
+      preflight: []
+      trust: [ovn]
+      verify: []
 sources:
   description:
     - What groups and hosts in rules of C(firewall) stand for, by kind of address, for P(honeycomb.cloud.nftables_rules#filter).
@@ -53,6 +63,7 @@ identities:
   description: What the hosts say about their cloud, by host, for M(honeycomb.cloud.cloud_identity).
   returned: when O(part=hosts)
   type: dict
+  sample: {control1: {id: 1f0c2a5e7b3d4c68, generation: 4, digest: "", authorities: {}, fsid: "", copies: []}}
 clusters:
   description: By component, the hosts of each cluster, those of them that hold data of it, and those that were not asked whether they do.
   returned: when O(part=hosts)
@@ -69,16 +80,25 @@ deployment_host_certificates:
   returned: when O(part=hosts)
   type: list
   elements: dict
+  sample: [{name: kubernetes-admin, ca: kubernetes, common_name: kubernetes-admin, organizations: ["system:masters"], usages: [client]}]
 load_balancer:
   description: Services behind the virtual address.
   returned: when O(part=hosts)
   type: list
   elements: dict
+  sample:
+    - name: kubernetes
+      port: 6443
+      backend_port: 6443
+      from: [kube_control, load_balancer]
+      backends: {control1: 192.0.2.11, control2: 192.0.2.12, control3: 192.0.2.13}
+      check: {type: https, path: /readyz, ca: kubernetes, ca_file: /etc/honeycomb/pki/ca/kubernetes.crt}
 summary:
   description: Rows for the closing table.
   returned: when O(part=hosts)
   type: list
   elements: list
+  sample: [[Kubernetes API, "https://192.0.2.10:6443", kubectl get --raw /readyz]]
 ansible_facts:
   description: Facts, the same for every host of the play.
   returned: success

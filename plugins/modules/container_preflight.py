@@ -15,6 +15,7 @@ description:
   - A cluster that is not there yet, or does not answer, cannot be compared. It is no reason to refuse, because the run may be what brings
     it back; a warning says so.
   - Runs on a host with the keyring of C(client.admin), those of group C(ceph_mon).
+requirements: [python3-rados, python3-rbd]
 options:
   containers:
     description: Containers that are declared.
@@ -78,6 +79,7 @@ compared:
   description: Whether the cluster was there and answered.
   type: bool
   returned: success
+  sample: true
 """
 
 from pathlib import Path

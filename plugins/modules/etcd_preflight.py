@@ -16,7 +16,7 @@ description:
   - Warns of members of the live list that no host of O(members) stands for, with the command that removes them,
     and fails when the hosts of O(members) are no quorum of that list.
   - A host whose certificate is gone is not compared, so that the run that issues it anew is not stopped; the other hosts of a shard are.
-  - Returns as fact what is there of each shard, from which role etcd decides between starting, bootstrapping and joining.
+  - Returns what is there of each shard, from which role etcd decides between starting, bootstrapping and joining.
 extends_documentation_fragment: [honeycomb.cloud.etcd]
 attributes:
   check_mode:
@@ -25,9 +25,6 @@ attributes:
   diff_mode:
     description: Reads only.
     support: none
-  facts:
-    description: Sets C(etcd_state).
-    support: full
 """
 
 EXAMPLES = r"""
@@ -39,11 +36,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-ansible_facts:
-  description: C(etcd_state), with C(shards) by name, each with C(data) (whether this host holds a member's data) and C(serving).
+shards:
+  description: Shard to C(data) (whether this host holds a member's data) and C(serving).
   type: dict
   returned: success
-  sample: {"etcd_state": {"shards": {"main": {"data": true, "serving": true}}}}
+  sample: {main: {data: true, serving: true}}
 """
 
 import ssl
@@ -115,7 +112,7 @@ def check(module: AnsibleModule) -> dict:
             "Put the resources back into the shards they are in. Moving objects between shards is a flow of its own (reshard),"
             " which a later release brings; nothing was changed.",
         )
-    return {"changed": False, "ansible_facts": {"etcd_state": {"shards": state}}}
+    return {"changed": False, "shards": state}
 
 
 def main() -> None:

@@ -28,8 +28,7 @@ options:
     description: Seconds to wait for Ceph and OVN.
     type: int
     default: 30
-requirements:
-  - python3-rados, python3-rbd, python3-openvswitch on the host
+requirements: [python3-openvswitch, python3-rados, python3-rbd]
 attributes:
   check_mode:
     description: Refuses as a run would, and says what would be removed.

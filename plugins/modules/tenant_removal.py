@@ -14,6 +14,7 @@ description:
   - Keeps a journal in the monitors while the removal lasts (C(ceph config-key get honeycomb/journal/tenant-remove-NAME)).
   - Runs on a control host with the keyring of C(client.admin) that reaches OVN's northbound database.
 extends_documentation_fragment: [honeycomb.cloud.failover]
+requirements: [python3-openvswitch, python3-rados, python3-rbd, python3-yaml]
 options:
   step:
     description:
@@ -65,39 +66,47 @@ plan:
   type: list
   elements: str
   returned: for O(step=plan)
+  sample: ["remove container red.db's disk (2 GiB, on node1)", "remove Ceph's namespace red"]
 containers:
   description: The tenant's containers whose disk a host has, tenant.name to host.
   type: dict
   returned: for O(step=plan)
+  sample: {red.db: node1}
 disks:
   description: The tenant's other disks that a host has, as M(honeycomb.cloud.cloud_disk) takes them, with C(host).
   type: list
   elements: dict
   returned: for O(step=plan)
+  sample: [{tenant: red, name: scratch, size_gb: 1, state: detached, host: node2}]
 secrets:
   description: Names of the containers' secrets in the secrets file, those that earlier runs have seen included.
   type: list
   elements: str
   returned: for O(step=plan)
+  sample: [container_red_db_password]
 images:
   description: Images of the tenant's containers, those that earlier runs have seen included.
   type: list
   elements: str
   returned: for O(step=plan)
+  sample: ["localhost/postgresql:15"]
 remaining:
   description: Host to the images of other tenants' containers that it has.
   type: dict
   returned: for O(step=plan)
+  sample: {node1: ["localhost/valkey:8"]}
 journal:
   description: The steps that this and earlier runs have noted.
   type: list
   elements: dict
   returned: success
+  sample: [{step: destroy, start: 1795788000.1, end: 1795788002.4, done: ["remove Ceph's namespace red"]}]
 changes:
   description: What was done, or in check mode would be.
   type: list
   elements: str
   returned: success
+  sample: ["remove Ceph's namespace red"]
 """
 
 import time

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: ovn_trace
+module: ovn_trace_info
 short_description: Tell why one port of a tenant's network reaches another, or does not
 author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
@@ -46,7 +46,7 @@ attributes:
 
 EXAMPLES = r"""
 - name: Ask why the client does not reach the database
-  honeycomb.cloud.ovn_trace:
+  honeycomb.cloud.ovn_trace_info:
     tenants: "{{ tenants }}"
     source: red.front.client
     target: red.back.db1

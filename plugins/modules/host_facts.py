@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: host_capabilities
+module: host_facts
 short_description: Find out what a host can do
 version_added: 0.1.0
 author: The honeycomb.cloud maintainers (@honeycomb-cloud)
@@ -37,7 +37,7 @@ options:
 
 EXAMPLES = r"""
 - name: Ask the host what it can do
-  honeycomb.cloud.host_capabilities:
+  honeycomb.cloud.host_facts:
 """
 
 RETURN = r"""
