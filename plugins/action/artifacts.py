@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.arguments import ARTIFACTS
 from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import check, mirror_path
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.plugin_utils.replies import HostFailed, demand
@@ -20,16 +21,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict | None = None) -> dict:
         result = super().run(tmp, task_vars)
-        arguments = self.validate_argument_spec(
-            {
-                "names": {"type": "list", "elements": "str", "required": True},
-                "artifacts": {"type": "dict", "required": True},
-                "mirror": {"type": "path", "required": True},
-                "root": {"type": "path", "default": "/opt/honeycomb"},
-                "keep": {"type": "int", "default": 2},
-                "verify": {"type": "bool", "default": False},
-            }
-        )[1]
+        arguments = self.validate_argument_spec(ARTIFACTS)[1]
         try:
             return result | self._converge(arguments, task_vars)
         except CloudError as error:
@@ -44,13 +36,17 @@ class ActionModule(ActionBase):
         for name in arguments["names"]:
             check(name, arguments["artifacts"][name])
         desired = {name: {key: arguments["artifacts"][name][key] for key in ("version", "sha256")} for name in arguments["names"]}
-        options = {"root": arguments["root"], "artifacts": desired, "keep": arguments["keep"]}
-        current = self._on_host(options | {"verify": arguments["verify"]}, task_vars)["current"]
+
+        def on_host(sources: dict[str, str] | None) -> dict:
+            part = {"artifacts": desired, "sources": sources}
+            return demand(self._execute_module("honeycomb.cloud.artifacts", arguments | {"host_part": part}, task_vars=task_vars))
+
+        current = on_host(None)["current"]
         send = [name for name in desired if not current[name]["file"]]
         link = [name for name in desired if not (current[name]["file"] and current[name]["link"])]
         changes = [f"{verb} {name} {desired[name]['version']}" for verb, names in (("install", send), ("use", link)) for name in names]
         if changes and not self._task.check_mode:
-            self._on_host(options | {"sources": {name: self._send(arguments["mirror"], name, desired[name]) for name in send}}, task_vars)
+            on_host({name: self._send(arguments["mirror"], name, desired[name]) for name in send})
         return {"changed": bool(changes), "changes": changes}
 
     def _send(self, mirror: str, name: str, artifact: dict) -> str:
@@ -61,6 +57,3 @@ class ActionModule(ActionBase):
         if not self._connection._shell.tmpdir:
             self._make_tmp_path()
         return self._transfer_file(str(source), self._connection._shell.join_path(self._connection._shell.tmpdir, name))
-
-    def _on_host(self, options: dict, task_vars: dict | None) -> dict:
-        return demand(self._execute_module("honeycomb.cloud.artifacts", options, task_vars=task_vars))

@@ -9,30 +9,14 @@ from typing import Any, ClassVar
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import cas, issue, x509
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pki.arguments import CERTIFICATES
 from ansible_collections.honeycomb.cloud.plugins.plugin_utils.cloud_action import CloudAction
-
-CERTIFICATE = {
-    "name": {"type": "str", "required": True},
-    "ca": {"type": "str", "required": True},
-    "common_name": {"type": "str", "required": True},
-    "organizations": {"type": "list", "elements": "str", "default": []},
-    "dns": {"type": "list", "elements": "str", "default": []},
-    "ip": {"type": "list", "elements": "str", "default": []},
-    "usages": {"type": "list", "elements": "str", "choices": list(x509.USAGES), "default": ["client"]},
-    "days": {"type": "int", "default": 365},
-}
 
 
 class ActionModule(CloudAction):
     """One module execution on a host when nothing has to be issued, three when something has."""
 
-    OPTIONS: ClassVar[dict[str, dict]] = {
-        "ca_directory": {"type": "path", "required": True},
-        "directory": {"type": "path", "default": "/etc/honeycomb/pki"},
-        "certificates": {"type": "list", "elements": "dict", "options": CERTIFICATE, "required": True},
-        "trust": {"type": "list", "elements": "str", "default": []},
-        "renew_days": {"type": "int", "default": 30},
-    }
+    OPTIONS: ClassVar[dict[str, dict]] = CERTIFICATES
 
     def converge(self, arguments: dict) -> dict:
         """Have the host hold the certificates; those that are missing or near their end are issued."""
@@ -46,7 +30,7 @@ class ActionModule(CloudAction):
             )
 
         def on_host(phase: str, **options: Any) -> dict:
-            return self.on_host("certificates", options | {"directory": arguments["directory"], "phase": phase})
+            return self.on_host("certificates", arguments | {"host_part": {"phase": phase, **options}})
 
         current = on_host("inspect", names=sorted(desired))
         now = datetime.now(UTC)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.state import directory, identity
+from ansible_collections.honeycomb.cloud.plugins.module_utils.state.arguments import IDENTITY
 from ansible_collections.honeycomb.cloud.plugins.plugin_utils import state_reader, vault
 from ansible_collections.honeycomb.cloud.plugins.plugin_utils.cloud_action import CloudAction
 
@@ -15,20 +16,14 @@ from ansible_collections.honeycomb.cloud.plugins.plugin_utils.cloud_action impor
 class ActionModule(CloudAction):
     """No module execution where the task says to which cloud the hosts belong; otherwise one, on the host of the task."""
 
-    OPTIONS: ClassVar[dict[str, dict]] = {
-        "state_dir": {"type": "path", "required": True},
-        "location": {"type": "str", "choices": ["directory", "cloud"], "default": "directory"},
-        "hosts": {"type": "dict", "default": {}},
-        "clusters": {"type": "dict", "default": {}},
-        "begin_anew": {"type": "list", "elements": "str", "default": []},
-    }
+    OPTIONS: ClassVar[dict[str, dict]] = IDENTITY
 
     def converge(self, arguments: dict) -> dict:
         """Compare; an id is made when the state has none."""
         path = Path(arguments["state_dir"])
         if arguments["location"] == "cloud":
             vault.demand_password(self._loader)
-        hosts = arguments["hosts"] or {self._task_vars["inventory_hostname"]: self.on_host("cloud_identity", {})["cloud"]}
+        hosts = arguments["hosts"] or {self._task_vars["inventory_hostname"]: self.on_host("cloud_identity", arguments)["cloud"]}
         state = state_reader.read(self._loader, path)
         says = {name: identity.Host(**said) for name, said in hosts.items()}
         identity.demand(state, says, str(path), arguments["clusters"], arguments["begin_anew"])

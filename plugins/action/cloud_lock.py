@@ -18,6 +18,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.honeycomb.cloud.plugins.module_utils.state import lock
+from ansible_collections.honeycomb.cloud.plugins.module_utils.state.arguments import LOCK
 from ansible_collections.honeycomb.cloud.plugins.plugin_utils import lock_keeper
 from ansible_collections.honeycomb.cloud.plugins.plugin_utils.replies import HostFailed, demand
 
@@ -30,13 +31,7 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: Any = None, task_vars: dict | None = None) -> dict:
         result = super().run(tmp, task_vars) | {"changed": False, "unreachable_reason": "", "previous": {}}
-        arguments = self.validate_argument_spec(
-            {
-                "takeover": {"type": "bool", "default": False},
-                "timeout": {"type": "int", "default": 5},
-                "needed": {"type": "int", "default": 1},
-            }
-        )[1]
+        arguments = self.validate_argument_spec(LOCK)[1]
         if self._task.check_mode:
             return result | {"locked": False}
         try:
@@ -54,7 +49,7 @@ class ActionModule(ActionBase):
         if lock_keeper.is_kept(directory, host):
             return {"locked": True}
         token, holder = lock_keeper.token(run), _holder()
-        other = self._acquire(token, holder, arguments["takeover"], arguments["timeout"], task_vars)
+        other = self._acquire(token, holder, arguments, task_vars)
         if other and not arguments["takeover"]:
             return {"failed": True, "msg": f"Another run changes this cloud: {_words(other)}, seen on {host}", "hint": _HINT}
         commands = (lock.renew_command(token, holder), lock.release_command(token))
@@ -62,13 +57,13 @@ class ActionModule(ActionBase):
         notes = [f"the lock on {host} was taken over from {_words(other)}; that run is interrupted"] if other else []
         return {"locked": True, "previous": other, "notes": notes}
 
-    def _acquire(self, token: str, holder: dict, takeover: bool, timeout: int, task_vars: dict | None) -> dict:
+    def _acquire(self, token: str, holder: dict, arguments: dict, task_vars: dict | None) -> dict:
         """Ask once a second until nobody else has the lease or the time is over; return who else had it at last."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + arguments["timeout"]
         while True:
-            options = {"token": token, "holder": holder, "takeover": takeover}
+            options = arguments | {"host_part": {"token": token, "holder": holder}}
             other = demand(self._execute_module("honeycomb.cloud.cloud_lock", options, task_vars=task_vars))["other"]
-            if not other or takeover or time.monotonic() >= end:
+            if not other or arguments["takeover"] or time.monotonic() >= end:
                 return other
             time.sleep(1)
 

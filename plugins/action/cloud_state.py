@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.state import archive, directory
+from ansible_collections.honeycomb.cloud.plugins.module_utils.state.arguments import STATE
 from ansible_collections.honeycomb.cloud.plugins.plugin_utils import state_reader, vault
 from ansible_collections.honeycomb.cloud.plugins.plugin_utils.cloud_action import CloudAction
 
@@ -15,13 +16,7 @@ from ansible_collections.honeycomb.cloud.plugins.plugin_utils.cloud_action impor
 class ActionModule(CloudAction):
     """No module execution on a host that knows it already, one otherwise."""
 
-    OPTIONS: ClassVar[dict[str, dict]] = {
-        "state_dir": {"type": "path", "required": True},
-        "name": {"type": "str", "required": True},
-        "complete": {"type": "bool", "default": True},
-        "keep_copy": {"type": "bool", "default": False},
-        "clusters": {"type": "dict", "default": {}},
-    }
+    OPTIONS: ClassVar[dict[str, dict]] = STATE
 
     def converge(self, arguments: dict) -> dict:
         """Record the state on the host, with a copy of it where the host keeps one."""
@@ -44,4 +39,4 @@ class ActionModule(CloudAction):
                 "clusters": clusters,
             }
         encrypted = vault.encrypt(self._loader, archive.pack(path)) if copy and not check else ""
-        return self.on_host("cloud_state", {"record": content, "copy": copy, "content": encrypted})
+        return self.on_host("cloud_state", arguments | {"host_part": {"record": content, "copy": copy, "content": encrypted}})

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.state import archive, directory, record
+from ansible_collections.honeycomb.cloud.plugins.module_utils.state.arguments import COPY
 from ansible_collections.honeycomb.cloud.plugins.plugin_utils import vault
 from ansible_collections.honeycomb.cloud.plugins.plugin_utils.cloud_action import CloudAction
 
@@ -17,12 +18,7 @@ from ansible_collections.honeycomb.cloud.plugins.plugin_utils.cloud_action impor
 class ActionModule(CloudAction):
     """One module execution where the host's copy is newer than the state on the deployment host, none otherwise."""
 
-    OPTIONS: ClassVar[dict[str, dict]] = {
-        "state_dir": {"type": "path", "required": True},
-        "name": {"type": "str", "required": True},
-        "replace": {"type": "bool", "default": False},
-        "seen": {"type": "int", "default": 0},
-    }
+    OPTIONS: ClassVar[dict[str, dict]] = COPY
 
     def converge(self, arguments: dict) -> dict:
         """Put the host's copy in the place of the state, unless that is as new or was changed since."""
@@ -43,7 +39,7 @@ class ActionModule(CloudAction):
                 f"{state} holds CAs or secrets, but does not say of which cloud, and the cloud has a state of its own",
                 "To take the cloud's and set this one aside: ansible-playbook playbooks/day2/state/restore.yml",
             )
-        copy = self.on_host("cloud_state_copy", {"name": name})
+        copy = self.on_host("cloud_state_copy", arguments)
         files = archive.unpack(vault.decrypt(self._loader, copy["content"]))
         identity = record.parse(files[directory.IDENTITY].decode(), name)
         if archive.digest(files) != identity["digest"] or archive.name(identity["generation"], identity["digest"]) != name:

@@ -7,9 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import secret_rotation, secrets
 from ansible_collections.honeycomb.cloud.plugins.module_utils.state import directory
-from ansible_collections.honeycomb.cloud.plugins.plugin_utils import secrets_file
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils import secret_rotation, secrets, secrets_file
 from ansible_collections.honeycomb.cloud.plugins.plugin_utils.cloud_action import CloudAction
 
 

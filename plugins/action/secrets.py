@@ -12,9 +12,8 @@ from ansible.parsing.vault import is_encrypted
 from ansible.plugins.action import ActionBase
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.files import PRIVATE, replace
-from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import secret_rotation, secrets
 from ansible_collections.honeycomb.cloud.plugins.module_utils.state import directory
-from ansible_collections.honeycomb.cloud.plugins.plugin_utils import secrets_file
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils import secret_rotation, secrets, secrets_file
 
 HEADER = "# Secrets of this cloud, made once. Keep a backup; encrypt it by: ansible-vault encrypt {path}\n---\n"
 

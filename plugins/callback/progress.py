@@ -7,26 +7,6 @@ Events come in here and lines go out; what is counted, estimated and worded is i
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import datetime
-import io
-import json
-import os
-import shutil
-import sys
-import time
-from pathlib import Path
-
-from ansible import constants as C
-from ansible import context
-from ansible.plugins.callback import CallbackBase
-from ansible_collections.honeycomb.cloud.plugins.plugin_utils.progress import events, layout, report, summary
-from ansible_collections.honeycomb.cloud.plugins.plugin_utils.progress.failures import debug_lines, failure_details, unreachable_details
-from ansible_collections.honeycomb.cloud.plugins.plugin_utils.progress.log import Log
-from ansible_collections.honeycomb.cloud.plugins.plugin_utils.progress.plan import Plan, gathering
-from ansible_collections.honeycomb.cloud.plugins.plugin_utils.progress.steps import Play, Step, Tally, module_calls
-
 DOCUMENTATION = r"""
 name: progress
 type: stdout
@@ -77,6 +57,26 @@ options:
 requirements:
   - Set as C(stdout_callback) in the configuration.
 """
+
+import atexit
+import contextlib
+import datetime
+import io
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from ansible import constants as C
+from ansible import context
+from ansible.plugins.callback import CallbackBase
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils.progress import events, layout, report, summary
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils.progress.failures import debug_lines, failure_details, unreachable_details
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils.progress.log import Log
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils.progress.plan import Plan, gathering
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils.progress.steps import Play, Step, Tally, module_calls
 
 REDRAW_SECONDS = 0.05
 

@@ -12,7 +12,7 @@ import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes import flags
-from cryptography.hazmat.primitives import serialization
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import x509
 
 UNNAMED = "key1"
 
@@ -57,8 +57,7 @@ def kube_encryption_keys(current: str, accepted: list[str]) -> list[dict]:
 
 def kube_signing_key_id(key: str) -> str:
     """Return the id by which Kubernetes names a signing key (PEM) in the tokens that it signs: that of its public part."""
-    public = serialization.load_pem_private_key(str(key).encode(), None).public_key()
-    data = public.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    data = x509.public_der(x509.load_key(str(key).encode()))
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
 
 
@@ -70,6 +69,6 @@ class FilterModule:
         return {
             "kube_encryption_keys": kube_encryption_keys,
             "kube_arguments": _plainly(flags.arguments),
-            "kube_signing_key_id": kube_signing_key_id,
+            "kube_signing_key_id": _plainly(kube_signing_key_id),
             "kubeconfig": kubeconfig,
         }

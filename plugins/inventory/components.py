@@ -4,14 +4,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
-from ansible.errors import AnsibleParserError
-from ansible.plugins.inventory import BaseInventoryPlugin
-from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.plugin_utils import component_files
-
 DOCUMENTATION = r"""
 name: components
 short_description: Place every component on its usual hosts
@@ -38,6 +30,14 @@ EXAMPLES = r"""
 plugin: honeycomb.cloud.components
 skip: [iscsi_target]
 """
+
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils import component_files
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 

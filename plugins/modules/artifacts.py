@@ -40,9 +40,10 @@ options:
     description: Read the installed files and compare their checksums, instead of the recorded checksum, size and time.
     type: bool
     default: false
-  sources:
-    description: Used by the action plugin, the places of transferred files.
+  host_part:
+    description: What the action plugin asks of the host. It alone sets this; a task that does is refused.
     type: dict
+    default: {}
 attributes:
   check_mode:
     description: Says what would be installed.
@@ -70,35 +71,29 @@ changes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.arguments import ARTIFACTS
 from ansible_collections.honeycomb.cloud.plugins.module_utils.artifacts.files import Installed
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import HOST_PART
 
 
 def main() -> None:
     """Inspect, or install what the action plugin transferred."""
-    module = AnsibleModule(
-        argument_spec={
-            "artifacts": {"type": "dict", "required": True},
-            "root": {"type": "path", "required": True},
-            "keep": {"type": "int", "default": 2},
-            "verify": {"type": "bool", "default": False},
-            "sources": {"type": "dict"},
-        },
-        supports_check_mode=True,
-    )
-    installed, artifacts = Installed(module.params["root"]), module.params["artifacts"]
-    if module.params["sources"] is None:
-        module.exit_json(changed=False, current=installed.inspect(artifacts, module.params["verify"]))
+    module = AnsibleModule(argument_spec={**ARTIFACTS, **HOST_PART}, supports_check_mode=True)
+    options = module.params
+    installed, artifacts, sources = Installed(options["root"]), options["host_part"]["artifacts"], options["host_part"]["sources"]
+    if sources is None:
+        module.exit_json(changed=False, current=installed.inspect(artifacts, options["verify"]))
     try:
-        for name, source in module.params["sources"].items():
+        for name, source in sources.items():
             installed.install(name, artifacts[name], source)
         for name, artifact in artifacts.items():
-            installed.use(name, artifact, renew=name in module.params["sources"])
-            installed.prune(name, artifact["version"], module.params["keep"])
+            installed.use(name, artifact, renew=name in sources)
+            installed.prune(name, artifact["version"], options["keep"])
     except CloudError as error:
         module.fail_json(msg=error.message, hint=error.hint)
     except OSError as error:
-        module.fail_json(msg=str(error), hint=f"Look at {module.params['root']} and its free space on the host.")
+        module.fail_json(msg=str(error), hint=f"Look at {options['root']} and its free space on the host.")
     module.exit_json(changed=True)
 
 

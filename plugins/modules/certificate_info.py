@@ -85,31 +85,17 @@ certificates:
 """
 
 from datetime import UTC, datetime
-from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-
-try:
-    from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import report
-except ImportError:
-    report = None
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import report
 
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(
-        argument_spec={"directories": {"type": "list", "elements": "path", "default": ["/etc/honeycomb/pki"]}},
-        supports_check_mode=True,
+    run_module(
+        {"directories": {"type": "list", "elements": "path", "default": ["/etc/honeycomb/pki"]}},
+        lambda module: {"changed": False, "certificates": report.read(module.params["directories"], datetime.now(UTC))},
     )
-    directories = [directory for directory in module.params["directories"] if Path(directory).is_dir()]
-    if not directories:
-        module.exit_json(changed=False, certificates=[])
-    if report is None:
-        module.fail_json(
-            msg=missing_required_lib("cryptography"),
-            hint="Role hosts installs the package python3-cryptography: run playbooks/layers/hosts.yml.",
-        )
-    module.exit_json(changed=False, certificates=report.read(directories, datetime.now(UTC)))
 
 
 if __name__ == "__main__":

@@ -79,11 +79,10 @@ options:
     description: Renew a certificate when fewer days than this are left.
     type: int
     default: 30
-  phase:
-    description: Used by the action plugin between deployment host and host.
-    type: str
-    choices: [inspect, request, install]
-    default: inspect
+  host_part:
+    description: What the action plugin asks of the host. It alone sets this; a task that does is refused.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Says which certificates would be issued and why.
@@ -115,51 +114,36 @@ changes:
   sample: ["issue etcd: 12 days are left, renewed under 30"]
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
-
-try:
-    from ansible_collections.honeycomb.cloud.plugins.module_utils.pki.store import Store
-except ImportError:
-    Store = None
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import HOST_PART
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import x509
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pki.arguments import CERTIFICATES
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pki.store import Store
 
 
 def main() -> None:
     """Run one phase on the host; the action plugin decides which."""
-    module = AnsibleModule(
-        argument_spec={
-            "directory": {"type": "path", "required": True},
-            "phase": {"type": "str", "choices": ["inspect", "request", "install"], "required": True},
-            "names": {"type": "list", "elements": "str", "default": []},
-            "requests": {"type": "dict", "default": {}},
-            "certificates": {"type": "dict", "default": {}},
-            "cas": {"type": "dict", "default": {}},
-            "protect": {"type": "list", "elements": "str", "default": []},
-        },
-        supports_check_mode=True,
-    )
-    if Store is None and module.check_mode:
+    module = AnsibleModule(argument_spec={**CERTIFICATES, **HOST_PART}, supports_check_mode=True)
+    directory, part = module.params["directory"], module.params["host_part"]
+    if x509.MISSING and module.check_mode:
         # On a fresh host, role hosts would have installed the library before this; no certificate can be there yet.
         unknown = {"certificate": None, "key_matches": False, "private": True}
-        module.exit_json(changed=False, certificates=dict.fromkeys(module.params["names"], unknown), cas={})
-    if Store is None:
-        module.fail_json(
-            msg=missing_required_lib("cryptography"),
-            hint="Role hosts installs the package python3-cryptography: run playbooks/layers/hosts.yml.",
-        )
-    store, options = Store(module.params["directory"]), module.params
+        module.exit_json(changed=False, certificates=dict.fromkeys(part["names"], unknown), cas={})
+    store = Store(directory)
     try:
-        if options["phase"] == "inspect":
-            module.exit_json(changed=False, **store.inspect(options["names"]))
-        if options["phase"] == "request":
-            module.exit_json(changed=True, requests=store.request(options["requests"]))
-        store.trust(options["cas"])
-        store.install(options["certificates"])
-        store.protect(options["protect"])
+        x509.ensure_library()
+        if part["phase"] == "inspect":
+            module.exit_json(changed=False, **store.inspect(part["names"]))
+        if part["phase"] == "request":
+            module.exit_json(changed=True, requests=store.request(part["requests"]))
+        store.trust(part["cas"])
+        store.install(part["certificates"])
+        store.protect(part["protect"])
     except CloudError as error:
         module.fail_json(msg=error.message, hint=error.hint)
     except OSError as error:
-        module.fail_json(msg=str(error), hint=f"Look at {options['directory']} on the host; what was in place still is.")
+        module.fail_json(msg=str(error), hint=f"Look at {directory} on the host; what was in place still is.")
     module.exit_json(changed=True)
 
 

@@ -81,11 +81,12 @@ changes:
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 from ansible_collections.honeycomb.cloud.plugins.module_utils.state import record
+from ansible_collections.honeycomb.cloud.plugins.module_utils.state.arguments import IDENTITY
 
 
 def main() -> None:
     """Run the part on a host: say to which cloud it belongs. Comparing is the work of the action plugin of the same name."""
-    run_module({"state_dir": {"type": "path"}}, lambda module: {"changed": False, "cloud": record.read()})
+    run_module(IDENTITY, lambda module: {"changed": False, "cloud": record.read()})
 
 
 if __name__ == "__main__":

@@ -29,6 +29,10 @@ options:
     description: How many leases this run needs to go on, of those that it has or will have.
     type: int
     default: 1
+  host_part:
+    description: What the action plugin asks of the host. It alone sets this; a task that does is refused.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Nothing is locked.
@@ -65,19 +69,16 @@ previous:
   sample: {"holder": "root@deploy1", "flow": "site.yml", "since": "2026-11-27T10:00:00+00:00", "age": 3.5}
 """
 
-from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import HOST_PART, run_module
 from ansible_collections.honeycomb.cloud.plugins.module_utils.state import lock
+from ansible_collections.honeycomb.cloud.plugins.module_utils.state.arguments import LOCK
 
 
 def main() -> None:
     """Run the part on a host: take the lease in the name of the action plugin, which renews it."""
     run_module(
-        {
-            "token": {"type": "str", "required": True},
-            "holder": {"type": "dict", "required": True},
-            "takeover": {"type": "bool", "default": False},
-        },
-        lambda module: {"changed": False, "other": lock.acquire(**module.params)},
+        {**LOCK, **HOST_PART},
+        lambda module: {"changed": False, "other": lock.acquire(takeover=module.params["takeover"], **module.params["host_part"])},
     )
 
 

@@ -39,6 +39,10 @@ options:
     description: Clusters of the cloud, as RV(honeycomb.cloud.component_facts#module:clusters). The record says which hosts carried them.
     type: dict
     default: {}
+  host_part:
+    description: What the action plugin asks of the host. It alone sets this; a task that does is refused.
+    type: dict
+    default: {}
 attributes:
   check_mode:
     description: Says whether the record would be written.
@@ -65,8 +69,9 @@ changes:
 """
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import HOST_PART, run_module
 from ansible_collections.honeycomb.cloud.plugins.module_utils.state import record
+from ansible_collections.honeycomb.cloud.plugins.module_utils.state.arguments import STATE
 
 
 def converge(options: dict, check: bool) -> dict:
@@ -95,8 +100,8 @@ def converge(options: dict, check: bool) -> dict:
 def main() -> None:
     """Run the part on a host: write the record that the action plugin of the same name made."""
     run_module(
-        {"record": {"type": "dict", "required": True}, "copy": {"type": "str", "default": ""}, "content": {"type": "str", "default": ""}},
-        lambda module: converge(module.params, module.check_mode),
+        {**STATE, **HOST_PART},
+        lambda module: converge(module.params["host_part"], module.check_mode),
     )
 
 

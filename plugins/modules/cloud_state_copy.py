@@ -14,8 +14,6 @@ description:
     host. The host never sees the password.
   - Nothing happens where the state on the deployment host is as new. A state that was changed there meanwhile is never overwritten,
     unless O(replace) says so.
-  - The state on the deployment host is a working copy then; it is written in check mode too, because a check against an old one would be
-    wrong.
 options:
   state_dir:
     description: Directory of the cloud's state on the deployment host.
@@ -35,8 +33,9 @@ options:
     default: 0
 attributes:
   check_mode:
-    description: As without it.
-    support: none
+    description: The hosts are only read.
+    support: partial
+    details: The state on the deployment host, a working copy, is written in check mode too, as a check against an old one would be wrong.
   diff_mode:
     description: The state is secret and not shown.
     support: none
@@ -65,14 +64,12 @@ id:
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.module import run_module
 from ansible_collections.honeycomb.cloud.plugins.module_utils.state import record
+from ansible_collections.honeycomb.cloud.plugins.module_utils.state.arguments import COPY
 
 
 def main() -> None:
     """Run the part on a host: return the encrypted copy. Decrypting is the work of the action plugin of the same name."""
-    run_module(
-        {"name": {"type": "str", "required": True}},
-        lambda module: {"changed": False, "content": record.read_copy(module.params["name"])},
-    )
+    run_module(COPY, lambda module: {"changed": False, "content": record.read_copy(module.params["name"])})
 
 
 if __name__ == "__main__":

@@ -23,9 +23,6 @@ attributes:
   facts:
     description: Returns RV(ansible_facts.honeycomb_host).
     support: full
-extends_documentation_fragment:
-  - ansible.builtin.action_common_attributes
-  - ansible.builtin.action_common_attributes.facts
 options:
   data:
     description:

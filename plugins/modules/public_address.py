@@ -75,8 +75,6 @@ attributes:
   diff_mode:
     description: Shows by address what the kernel has and what it shall have.
     support: full
-extends_documentation_fragment:
-  - ansible.builtin.action_common_attributes
 """
 
 EXAMPLES = r"""

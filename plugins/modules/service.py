@@ -24,8 +24,6 @@ attributes:
   diff_mode:
     description: Shows each file before and after; contents of secret files are hidden.
     support: full
-extends_documentation_fragment:
-  - ansible.builtin.action_common_attributes
 options:
   name:
     description: Name of the service; also names C(/etc/sysctl.d/<name>.conf).

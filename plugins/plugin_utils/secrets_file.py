@@ -13,8 +13,7 @@ from ansible.errors import AnsibleError
 from ansible.parsing.vault import AnsibleVaultError, EncryptedString, is_encrypted
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common import files
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import secrets
-from ansible_collections.honeycomb.cloud.plugins.plugin_utils import vault
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils import secrets, vault
 
 
 def read(loader: Any, path: Path) -> dict[str, str]:

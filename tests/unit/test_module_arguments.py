@@ -14,9 +14,7 @@ from ansible.utils.plugin_docs import get_docstring
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common import module as common
 
 MODULES = Path(__file__).resolve().parents[2] / "plugins/modules"
-# Users of these see the options of the action plugin of that name.
-EXEMPT = {"artifacts", "certificates", "cloud_identity", "cloud_lock", "cloud_state", "cloud_state_copy"}
-NAMES = sorted({path.stem for path in MODULES.glob("*.py") if re.search(r"\b(AnsibleModule|run_module)\(", path.read_text())} - EXEMPT)
+NAMES = sorted({path.stem for path in MODULES.glob("*.py") if re.search(r"\b(AnsibleModule|run_module)\(", path.read_text())})
 COMPARED = {"type": "str", "elements": None, "default": None, "required": False, "choices": None}
 
 

@@ -9,10 +9,10 @@ import json
 import os
 import re
 import shutil
-import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
+from ansible.module_utils import urls
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
 BLOCK = 1 << 20
@@ -56,7 +56,7 @@ def fetch(url: str, target: Path, sha256: str) -> None:
     part = target.with_name(f".{target.name}.{os.getpid()}")
     digest = hashlib.sha256()
     try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT) as source, part.open("wb") as file:  # noqa: S310 the schemes are checked above
+        with urls.open_url(url, timeout=TIMEOUT) as source, part.open("wb") as file:
             while block := source.read(BLOCK):
                 digest.update(block)
                 file.write(block)
@@ -69,7 +69,7 @@ def fetch(url: str, target: Path, sha256: str) -> None:
             )
         part.chmod(0o644)
         part.rename(target)
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, urls.ConnectionError) as error:
         raise CloudError(f"{url}: {error}", "Check the URL and the way from the deployment host to it; run again.") from error
     finally:
         part.unlink(missing_ok=True)

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 
+# Of a module with an action plugin of its name, which runs it on a host: what the plugin asks, beside the arguments that both know.
+HOST_PART = {"host_part": {"type": "dict", "default": {}}}
+
 
 def run_module(argument_spec: dict, converge: Callable[[AnsibleModule], dict], **options: object) -> None:
     """Run ``converge`` with the module and end with the result that it returns.

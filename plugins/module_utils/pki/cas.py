@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.files import PRIVATE, PUBLIC, replace
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import store, x509
-from cryptography import x509 as cx509
-from cryptography.hazmat.primitives import serialization
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 
 def paths(directory: str, name: str) -> tuple[Path, Path]:
@@ -66,7 +68,7 @@ def bundle(directory: str, name: str) -> str:
     return "".join(x509.pem(x509.load(text)) for text in texts if text)
 
 
-def certificate(directory: str, name: str) -> cx509.Certificate | None:
+def certificate(directory: str, name: str) -> Certificate | None:
     """Return a CA's certificate; None when it does not exist yet."""
     text = store.read(paths(directory, name)[0])
     return x509.load(text) if text else None
@@ -76,8 +78,10 @@ def load(directory: str, name: str) -> x509.CA:
     """Return a CA with its key. Raises CloudError when it cannot be read."""
     path, key_path = paths(directory, name)
     try:
-        key = serialization.load_pem_private_key(key_path.read_bytes(), None)
-        parsed = cx509.load_pem_x509_certificate(path.read_bytes())
+        key = x509.load_key(key_path.read_bytes())
+        parsed = x509.load(path.read_text(errors="replace"))
+        if parsed is None:
+            raise ValueError(f"{path.name} holds no certificate")
     except (OSError, ValueError, TypeError) as error:
         raise CloudError(f"CA {name} cannot be read: {error}", f"Look at {path} and {key_path} on the deployment host.") from error
     return x509.CA(parsed, key)

@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import store, x509
-from cryptography import x509 as cx509
 
 
 def read(directories: list[str], now: datetime) -> list[dict]:
@@ -37,7 +36,7 @@ def entry(path: Path, now: datetime) -> dict:
         "key readable by others than root": not state["private"],
     }
     return about | {
-        "kind": "ca" if is_ca(certificate) else "service",
+        "kind": "ca" if x509.is_ca(certificate) else "service",
         "subject": certificate.subject.rfc4514_string(),
         "names": [*said["dns"], *said["ip"]],
         "usages": said["usages"],
@@ -46,11 +45,3 @@ def entry(path: Path, now: datetime) -> dict:
         "days_left": days_left,
         "notes": [note for note, holds in wrong.items() if holds],
     }
-
-
-def is_ca(certificate: cx509.Certificate) -> bool:
-    """Tell whether a certificate may sign others."""
-    try:
-        return bool(certificate.extensions.get_extension_for_class(cx509.BasicConstraints).value.ca)
-    except cx509.ExtensionNotFound:
-        return False

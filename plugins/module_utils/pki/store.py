@@ -10,7 +10,6 @@ from pathlib import Path
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.files import PRIVATE, PUBLIC, replace
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import x509
-from cryptography.hazmat.primitives import serialization
 
 
 def read(path: Path) -> str | None:
@@ -44,7 +43,7 @@ class Store:
         status = key.stat()
         current["private"] = (status.st_mode & 0o777, status.st_uid, status.st_gid) == (PRIVATE, os.geteuid(), os.getegid())
         try:
-            private = serialization.load_pem_private_key(key.read_bytes(), None)
+            private = x509.load_key(key.read_bytes())
         except (ValueError, TypeError):
             return current
         current["key_matches"] = private.public_key() == parsed.public_key()
@@ -67,7 +66,7 @@ class Store:
         """
         for name, certificate in certificates.items():
             try:
-                key = serialization.load_pem_private_key(self._next_key(name).read_bytes(), None)
+                key = x509.load_key(self._next_key(name).read_bytes())
             except (OSError, ValueError) as error:
                 raise CloudError(f"{name}: the key that this host made cannot be read: {error}", "Run again; a new key is made.") from error
             parsed = x509.load(certificate)

@@ -8,17 +8,25 @@ Used on both sides: hosts request, the deployment host signs.
 from __future__ import annotations
 
 import ipaddress
+import traceback
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-USAGES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
+try:
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+    MISSING = ""
+except ImportError:
+    MISSING = traceback.format_exc()
+
+# Usages of a certificate, with what the library calls them.
+USAGES = {"server": "SERVER_AUTH", "client": "CLIENT_AUTH"}
 # A host whose clock is a little behind must not refuse what was just signed.
 CLOCK_SKEW = timedelta(minutes=5)
 
@@ -31,12 +39,33 @@ class CA:
     key: ec.EllipticCurvePrivateKey
 
 
+def ensure_library() -> None:
+    """Raise CloudError where the library is not installed. Whoever reads or makes a key or certificate by other functions has called it."""
+    if MISSING:
+        raise CloudError(
+            "The Python library cryptography is missing",
+            "On hosts role hosts installs it: run playbooks/layers/hosts.yml. The deployment host needs what meta/requirements.txt lists.",
+        )
+
+
+def usage_oid(usage: str) -> x509.ObjectIdentifier:
+    """Return the object identifier of one of USAGES."""
+    return getattr(ExtendedKeyUsageOID, USAGES[usage])
+
+
 def new_key() -> ec.EllipticCurvePrivateKey:
     """Return a new private key on the curve P-256, which every TLS stack of the cloud knows."""
+    ensure_library()
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+def new_rsa_key(size: int) -> rsa.RSAPrivateKey:
+    """Return a new RSA key of ``size`` bits."""
+    ensure_library()
+    return rsa.generate_private_key(public_exponent=65537, key_size=size)
+
+
+def key_pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
     """Return a private key as unencrypted PKCS#8 PEM."""
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
 
@@ -160,7 +189,7 @@ def sign(ca: CA, request_pem: str, desired: dict, now: datetime | None = None) -
         .not_valid_after(min(now + timedelta(days=desired["days"]), ca.certificate.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.KeyUsage(digital_signature=True, **usage), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([USAGES[usage] for usage in desired["usages"]]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([usage_oid(usage) for usage in desired["usages"]]), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca.key.public_key()), critical=False)
     )
     if names:
@@ -170,10 +199,22 @@ def sign(ca: CA, request_pem: str, desired: dict, now: datetime | None = None) -
 
 def load(certificate_pem: str) -> x509.Certificate | None:
     """Parse a certificate; None when it is none."""
+    ensure_library()
     try:
         return x509.load_pem_x509_certificate(certificate_pem.encode())
     except ValueError:
         return None
+
+
+def load_key(key_pem: bytes) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+    """Parse an unencrypted private key. Raises ValueError or TypeError when it is none."""
+    ensure_library()
+    return serialization.load_pem_private_key(key_pem, None)
+
+
+def public_der(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+    """Return the public key of a private one as DER."""
+    return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
 def describe(certificate: x509.Certificate) -> dict:
@@ -191,7 +232,7 @@ def describe(certificate: x509.Certificate) -> dict:
             dns = extension.value.get_values_for_type(x509.DNSName)
             ip = [str(address) for address in extension.value.get_values_for_type(x509.IPAddress)]
         elif isinstance(extension.value, x509.ExtendedKeyUsage):
-            usages = [usage for usage, oid in USAGES.items() if oid in extension.value]
+            usages = [usage for usage in USAGES if usage_oid(usage) in extension.value]
     return {
         "common_name": "".join(subject(NameOID.COMMON_NAME)),
         "organizations": subject(NameOID.ORGANIZATION_NAME),
@@ -239,3 +280,11 @@ def signed_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
+
+
+def is_ca(certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate may sign others."""
+    try:
+        return bool(certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca)
+    except x509.ExtensionNotFound:
+        return False

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.honeycomb.cloud.plugins.filter.kubernetes import kube_encryption_keys, kube_signing_key_id
 from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd.placement import encrypted_otherwise
 from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes import renewal
-from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import secrets
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils import secrets
 
 
 def token(header: dict | str) -> dict:

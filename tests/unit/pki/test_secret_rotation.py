@@ -8,7 +8,7 @@ import time
 
 import pytest
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import secret_rotation
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils import secret_rotation
 
 KEY = {"name": "key", "kind": "password", "size": 20}
 

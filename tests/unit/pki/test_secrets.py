@@ -9,7 +9,7 @@ import re
 
 import pytest
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import secrets
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils import secrets
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import x509
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import report, x509
 from cryptography import x509 as cx509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509 import verification
@@ -168,3 +168,19 @@ def test_near_the_cas_end_nothing_is_renewed_until_it_expires(desired, ca, issue
     assert why(desired, current, ca, late) == ""
     # Then signing refuses and says what to do; silence would leave every service without TLS.
     assert why(desired, current, ca, now + timedelta(days=3650)) == "it expired on 2035-12-30"
+
+
+def test_without_the_library_every_way_in_says_what_is_missing(monkeypatch, tmp_path, now):
+    (tmp_path / "etcd.crt").write_text("of another time")
+    monkeypatch.setattr(x509, "MISSING", "Traceback ...")
+    for way in (
+        x509.new_key,
+        lambda: x509.new_rsa_key(2048),
+        lambda: x509.load("text"),
+        lambda: x509.load_key(b"text"),
+        lambda: x509.new_ca("etcd", 1),
+        lambda: report.read([str(tmp_path)], now),
+    ):
+        with pytest.raises(CloudError, match="cryptography is missing"):
+            way()
+    assert report.read([str(tmp_path / "new")], now) == []

@@ -13,8 +13,7 @@ from collections.abc import Callable, Collection
 import yaml
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.cephx import new_key
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import x509
 
 KINDS = {
     "password": "size characters that need no quoting in a URL",
@@ -44,8 +43,7 @@ def generate(kind: str, size: int) -> str:
         return str(uuid.uuid4())
     if kind == "cephx":
         return new_key(size)
-    key = rsa.generate_private_key(public_exponent=65537, key_size=size)
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
+    return x509.key_pem(x509.new_rsa_key(size)).decode()
 
 
 class _Texts(yaml.BaseLoader):

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import secrets
+from ansible_collections.honeycomb.cloud.plugins.plugin_utils import secrets
 
 STEPS = ("begin", "switch", "back", "end")
 
