@@ -4,13 +4,6 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any
-
-from ansible.errors import AnsibleError
-from ansible.plugins.lookup import LookupBase
-from ansible.template import trust_as_template
-
 DOCUMENTATION = r"""
 name: template
 short_description: Render a template file
@@ -46,6 +39,13 @@ _raw:
   elements: str
   sample: ["[Unit]\nDescription=etcd\n"]
 """
+
+import os
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.lookup import LookupBase
+from ansible.template import trust_as_template
 
 
 class LookupModule(LookupBase):
