@@ -89,11 +89,11 @@ lab-down: setup ## Remove the lab and everything it left on this machine; the ca
 	ansible-playbook playbooks/lab/remove.yml $(ARGS)
 
 .PHONY: test
-test: lint unit lab-test scenarios ## Run what must hold, on lab hosts of its own: what a change touches, and the rest in turn, within BUDGET
+test: lint unit sanity lab-test scenarios ## Run what must hold, on lab hosts of its own: what a change touches, and the rest in turn, within BUDGET
 
 .PHONY: test-all
 test-all: SCENARIOS = --all
-test-all: lint unit lab-test scenarios ## Run everything that must hold, however long it takes
+test-all: lint unit sanity lab-test scenarios ## Run everything that must hold, however long it takes
 
 .PHONY: lint
 lint: setup ## Check style and documentation
@@ -107,6 +107,10 @@ lint: setup ## Check style and documentation
 .PHONY: unit
 unit: setup ## Run the unit tests, the bad-input tests and the tests of the built collection
 	tests/tools/timed "unit tests" pytest -q tests/unit tests/inventory tests/package
+
+.PHONY: sanity
+sanity: setup ## Check the built collection as Galaxy and Automation Hub do: galaxy-importer, and the sanity tests of ansible-test
+	tests/tools/timed "sanity tests" tests/tools/sanity
 
 .PHONY: lab-test
 lab-test: setup ## Test the lab itself: boot, power loss, partition, snapshot, repair

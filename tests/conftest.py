@@ -6,11 +6,16 @@ Failures are kept, so that ``tests/tools/timed`` can show them as the last thing
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 
 import pytest
-from cloud_under_test import SPENT, Hosts, Secrets, variables
+
+# What tests on a lab share, and the tools that have tests. Here and not in pytest.ini, which ansible-test does not read.
+sys.path[:0] = [str(Path(__file__).parent / folder) for folder in ("plugins", "tools")]
+
+from cloud_under_test import SPENT, Hosts, Secrets, variables  # noqa: E402
 
 CACHE = Path(__file__).resolve().parents[1] / ".cache"
 FAILURES = CACHE / "failures.txt"

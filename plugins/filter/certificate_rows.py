@@ -40,7 +40,7 @@ def certificate_rows(hosts: dict[str, list[dict] | None], renew_days: int = 30) 
     silent = [["", "", host, "", "", "", "did not answer"] for host, certificates in sorted(hosts.items()) if certificates is None]
     entries = [(entry["not_after"], host, entry) for host, certificates in hosts.items() for entry in certificates or []]
     rows = []
-    for _, host, entry in sorted(entries, key=lambda item: (item[0], item[1], item[2]["name"])):
+    for _end, host, entry in sorted(entries, key=lambda item: (item[0], item[1], item[2]["name"])):
         left, notes = entry["days_left"], list(entry["notes"])
         if left is not None and 0 <= left < renew_days:
             notes.insert(0, f"under {renew_days} days: " + ("replace it" if entry["kind"] == "ca" else "run playbooks/layers/pki.yml"))

@@ -52,7 +52,7 @@ def kube_encryption_keys(current: str, accepted: list[str]) -> list[dict]:
     ``current``, ``accepted``: texts NAME:BASE64; one without a name is of a cloud that was made before keys had names.
     """
     parts = [str(value).rpartition(":") for value in [current, *accepted]]
-    return [{"name": name or UNNAMED, "secret": secret} for name, _, secret in parts]
+    return [{"name": name or UNNAMED, "secret": secret} for name, _colon, secret in parts]
 
 
 def kube_signing_key_id(key: str) -> str:

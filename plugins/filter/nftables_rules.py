@@ -88,7 +88,7 @@ def ports(rule: Mapping, name: str) -> list[str]:
                 f"Firewall rule {name}: {value!r} is no port, expected a number from 1 to 65535 or a range such as 30000-32767"
             )
         result.append((numbers[0], f"{numbers[0]}{dash and '-' + str(numbers[1])}"))
-    return [word for _, word in sorted(set(result))]
+    return [word for _order, word in sorted(set(result))]
 
 
 def as_set(values: str) -> str:
@@ -134,7 +134,7 @@ def admits(protocol: str, port_words: list[str], source: Mapping[str, str] | Non
     """Say whether one rule lets the connection in."""
     if protocol != connection.get("protocol", "tcp"):
         return False
-    ranges = [(int(first), int(last or first)) for first, _, last in (word.partition("-") for word in port_words)]
+    ranges = [(int(first), int(last or first)) for first, _dash, last in (word.partition("-") for word in port_words)]
     if not any(first <= int(connection["port"]) <= last for first, last in ranges):
         return False
     address = ipaddress.ip_address(connection["address"])

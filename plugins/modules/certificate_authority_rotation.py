@@ -63,9 +63,9 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import rotatio
 def converge(options: dict, check: bool) -> dict:
     """Do the step. Raises CloudError."""
     changes = rotation.changes(options["directory"], options["step"], options["cas"])
-    for _, do in changes if not check else []:
+    for _what, do in changes if not check else []:
         do()
-    return {"changed": bool(changes), "changes": [what for what, _ in changes]}
+    return {"changed": bool(changes), "changes": [what for what, _do in changes]}
 
 
 def main() -> None:

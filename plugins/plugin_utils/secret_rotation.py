@@ -43,7 +43,7 @@ def names(secret: str) -> tuple[str, str, str]:
 
 def accepted(values: Mapping[str, str], secret: str) -> list[str]:
     """Return the values that hosts accept beside the one that they use."""
-    upcoming, old, _ = names(secret)
+    upcoming, old, _since = names(secret)
     return [values[name] for name in (upcoming, old) if values.get(name)]
 
 
@@ -62,7 +62,7 @@ def change(step: str, wanted: Iterable[dict], values: Mapping[str, str], keep: M
 
 
 def _begin(result: Change, secret: dict, values: Mapping[str, str], _keep: float) -> None:
-    upcoming, old, _ = names(secret["name"])
+    upcoming, old, _since = names(secret["name"])
     if not values.get(upcoming) and not values.get(old):
         result.new[upcoming] = secrets.generate(secret["kind"], secret["size"])
         result.sentences.append(f"make a new {secret['name']}")

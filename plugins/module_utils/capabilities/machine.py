@@ -27,14 +27,14 @@ def virtualization() -> tuple[bool, str]:
 
 def operating_system(text: str) -> dict[str, str]:
     """Return id, version and codename from os-release(5)."""
-    values = {key: value.strip('"') for key, _, value in (line.partition("=") for line in text.splitlines())}
+    values = {key: value.strip('"') for key, _equals, value in (line.partition("=") for line in text.splitlines())}
     return {"id": values.get("ID", ""), "version": values.get("VERSION_ID", ""), "codename": values.get("VERSION_CODENAME", "")}
 
 
 def cpu_flags(cpuinfo: str) -> list[str]:
     """Return the flags of the first processor, sorted ("flags" on x86, "Features" on ARM)."""
     for line in cpuinfo.splitlines():
-        key, _, value = line.partition(":")
+        key, _colon, value = line.partition(":")
         if key.strip() in ("flags", "Features"):
             return sorted(value.split())
     return []
@@ -101,7 +101,7 @@ def ssh_session() -> tuple[str, int]:
             break
         for variable in environment.split(b"\0"):
             if variable.startswith(b"SSH_CONNECTION="):
-                client, _, _, port = variable.partition(b"=")[2].decode().split()
+                client, _client_port, _address, port = variable.partition(b"=")[2].decode().split()
                 return client, int(port)
         process = int(status.partition("PPid:")[2].split()[0])
     return "", 22

@@ -73,7 +73,7 @@ def plan(current: dict[str, str], desired: list[dict], types: dict[str, str], su
             step = command("config set", who=option["who"], name=option["name"], value=value)
             changes.append(Change(name, f"set {name} to {value}", {name: have} if have else {}, {name: value}, [step]))
     for name in sorted(superfluous & set(current)):
-        who, _, option = name.partition(" ")
+        who, _space, option = name.partition(" ")
         changes.append(Change(name, f"unset {name}", {name: current[name]}, {}, [command("config rm", who=who, name=option)]))
     return changes
 

@@ -13,7 +13,7 @@ def parse(rule: dict) -> dict | None:
     steps = rule["steps"]
     if [step["op"] for step in steps] not in (["take", "chooseleaf_firstn", "emit"], ["take", "choose_firstn", "emit"]):
         return None
-    root, _, device_class = steps[0]["item_name"].partition("~")
+    root, _tilde, device_class = steps[0]["item_name"].partition("~")
     return {"root": root, "failure_domain": steps[1]["type"], "class": device_class or None}
 
 

@@ -112,7 +112,7 @@ def create_root(spec: dict[str, Any], archive: str, enforced: bool) -> list[str]
 def write_secrets(spec: dict[str, Any]) -> list[str]:
     """Write the secrets as files that only the container's user can read. Secrets that were not given stay."""
     folder = Path(specs.root(spec["key"]), "secrets")
-    user, _, group = (spec["user"] or "0:0").partition(":")
+    user, _colon, group = (spec["user"] or "0:0").partition(":")
     done = []
     for name, value in sorted((spec.get("secrets") or {}).items()):
         path = folder / name

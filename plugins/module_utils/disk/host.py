@@ -219,7 +219,7 @@ def _fill(record: Record, device: str) -> None:
     try:
         filesystem.grow(record.mountpoint, record.filesystem, device)
     except CloudError as error:
-        print(f"{error.message}\n{error.hint}", file=sys.stderr)
+        sys.stderr.write(f"{error.message}\n{error.hint}\n")
 
 
 def detach(record: Record) -> None:
@@ -283,10 +283,10 @@ def main() -> int:
         record = load(key)
         {"attach": attach, "detach": detach, "discard": discard}[verb](record)
     except CloudError as error:
-        print(f"{error.message}\n{error.hint}", file=sys.stderr)
+        sys.stderr.write(f"{error.message}\n{error.hint}\n")
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

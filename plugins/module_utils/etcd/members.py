@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
@@ -19,7 +19,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.etcd.client import
 
 T = TypeVar("T")
 # What a member answered: its name, and the members that it knows as etcd/client.py returns them. None when nobody answered.
-Live = tuple[str, list[dict]] | None
+Live: TypeAlias = "tuple[str, list[dict]] | None"
 POLL = 0.2  # seconds between two looks at something that is awaited
 
 

@@ -80,6 +80,6 @@ RESOURCES = _build()
 
 def find(name: str) -> Resource | None:
     """Return the built-in resource of a plain ("leases") or qualified name ("leases.coordination.k8s.io"); None for any other."""
-    plain, _, group = name.partition(".")
+    plain, _dot, group = name.partition(".")
     resource = RESOURCES.get(plain)
     return resource if resource and (not group or group in resource.groups) else None

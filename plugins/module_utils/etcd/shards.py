@@ -64,7 +64,7 @@ def _placement(shards: dict) -> list[str]:
     messages, taken = [], {}
     for shard, name in _pairs(shards):
         resource = resources.find(name)
-        plain, _, group = name.partition(".")
+        plain, _dot, group = name.partition(".")
         if resource is None and (plain in resources.IGNORED_BY_OVERRIDES or group):
             messages.append(
                 f"etcd_shards.{shard}: {name} is no built-in resource; the API server silently ignores a shard for custom resources,"

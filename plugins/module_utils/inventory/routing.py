@@ -117,7 +117,7 @@ def check_addresses(entries: Any, pools: Any, hosts: Sequence[str], speakers: Se
     needed = {"name", "netns", "addresses"}
     whole = [{"interface": "pub0", "mtu": 1500, "rate_in": 0, "rate_out": 0, **entry} for entry in entries if needed <= set(entry)]
     known = [pool for pool in pools if _is_network(pool)]
-    _, problems = model.check({"addresses": whole, "pools": known, "uplinks": [], "table": 0})
+    _model, problems = model.check({"addresses": whole, "pools": known, "uplinks": [], "table": 0})
     findings += [Finding("cloud_public_addresses", problem) for problem in problems]
     return findings
 

@@ -74,15 +74,15 @@ def main() -> int:
     for directory in directories:
         name = read_json(directory / "lab.json").get("lab")
         if name:
-            print(f"lab {name} ({directory})\n{render(rows(directory))}")
+            sys.stdout.write(f"lab {name} ({directory})\n{render(rows(directory))}\n")
             shown += 1
     if not shown:
-        print("No lab runs on this machine." if not options.state_dir else f"No lab in {options.state_dir}.")
+        sys.stdout.write(f"No lab in {options.state_dir}.\n" if options.state_dir else "No lab runs on this machine.\n")
     return 0
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        raise SystemExit(main())
     except CloudError as error:
-        sys.exit(f"{error.message}\n{error.hint}")
+        raise SystemExit(f"{error.message}\n{error.hint}") from error

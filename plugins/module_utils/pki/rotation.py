@@ -81,7 +81,7 @@ def _switch(directory: str, names: list[str]) -> list[tuple[str, Callable[[], No
 def _put_in_place(directory: str, name: str) -> None:
     certificate, key = cas.paths(directory, name)
     new_certificate, new_key = _paths(directory, name, "next")
-    old, _ = _paths(directory, name, "old")
+    old, _key = _paths(directory, name, "old")
     # An interruption leaves a pair that does not match only between the two renames; the next call ends it, as NAME.next.crt is left then.
     if new_key.exists():
         replace(old, certificate.read_bytes(), PUBLIC)

@@ -17,12 +17,12 @@ def main() -> int:
             record = host.load()
             report = host.converge(record) if record else host.Report()
     except CloudError as error:
-        print(f"{error.message}\n{error.hint}", file=sys.stderr)
+        sys.stderr.write(f"{error.message}\n{error.hint}\n")
         return 1
     for line in report.changes + [f"{name} waits for its network namespace" for name in report.waiting]:
-        print(line)
+        sys.stdout.write(f"{line}\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

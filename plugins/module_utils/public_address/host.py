@@ -268,7 +268,7 @@ def _one(kernel: Kernel, address: model.Address, report: Report, check: bool) ->
         existing = [] if current is None else kernel.limited_by(address)
         batch("tc", model.limit_commands(address, existing), f"limit the bandwidth of {address.name}")
     for key, value in (("ipv4", "rp_filter=1"), ("ipv6", "accept_ra=0")):
-        name, _, content = value.partition("=")
+        name, _equals, content = value.partition("=")
         Path(f"/proc/sys/net/{key}/conf/{address.link}/{name}").write_text(content)
     batch("ip", model.container_commands(address), f"set up {address.interface} in {address.netns}", netns=address.netns)
     batch("ip", model.host_commands(address), f"route to {address.name}")

@@ -310,12 +310,12 @@ def firewall(record: Record) -> str:
     """The host's table for public addresses, replaced as a whole in one transaction."""
     each = [(entry.link, entry.mac, address) for entry in record.addresses for address in entry.addresses]
     sets = [_set("uplinks", "ifname", (f'"{name}"' for name in record.uplinks))]
-    links = _set("links", "ifname . ether_addr", (f'"{link}" . {mac}' for link, mac, _ in each))
+    links = _set("links", "ifname . ether_addr", (f'"{link}" . {mac}' for link, mac, _address in each))
     for version, kind in ((4, "ipv4_addr"), (6, "ipv6_addr")):
         mine = [entry for entry in each if (":" in entry[2]) == (version == 6)]
         sets.append(_set(f"source{version}", f"ifname . ether_addr . {kind}", (f'"{link}" . {mac} . {a}' for link, mac, a in mine)))
-        sets.append(_set(f"target{version}", f"ifname . {kind}", (f'"{link}" . {a}' for link, _, a in mine)))
-        sets.append(_set(f"here{version}", kind, (a for _, _, a in mine)))
+        sets.append(_set(f"target{version}", f"ifname . {kind}", (f'"{link}" . {a}' for link, _mac, a in mine)))
+        sets.append(_set(f"here{version}", kind, (a for _link, _mac, a in mine)))
     arp = _set("source", "ifname . ether_addr . ipv4_addr", (f'"{link}" . {mac} . {a}' for link, mac, a in each if ":" not in a))
     return FIREWALL.replace("@SETS@", "".join(sets) + links).replace("@ARP@", arp)
 

@@ -25,7 +25,7 @@ def probe(ready: dict, timeout: float) -> str:
 
 
 def _tcp(address: str, timeout: float) -> str:
-    host, _, port = address.rpartition(":")
+    host, _colon, port = address.rpartition(":")
     with socket.create_connection((host.strip("[]"), int(port)), timeout=timeout):
         return ""
 

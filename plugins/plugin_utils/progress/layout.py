@@ -15,7 +15,7 @@ from typing import Any
 
 def layer_of(play_name: str) -> str:
     """``"Etcd: Run one cluster per shard"`` belongs to layer ``etcd``; a name without a colon is its own layer."""
-    layer, colon, _ = play_name.partition(":")
+    layer, colon, _rest = play_name.partition(":")
     return (layer.strip().lower() if colon else layer.strip()) or "play"
 
 

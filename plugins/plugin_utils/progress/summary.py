@@ -91,7 +91,7 @@ def _end(run: Run) -> Iterator[Line]:
     bad = any(row["failures"] or row["unreachable"] for row in hosts.values())
     changed = any(row["changed"] for row in hosts.values())
     if run.steps and all(step.run_once for step in run.steps):
-        hosts = {"localhost": next(iter(hosts.values()))} if hosts and not bad else hosts
+        hosts = {"localhost": next(iter(hosts.values()), {})} if hosts and not bad else hosts
     sentence = closing_sentence(hosts, run.check, where, bool(broken) and broken[-1].run_once, run.log)
     yield sentence, "ERROR" if bad else "CHANGED" if changed else "OK"
     if run.log and not bad:
