@@ -10,8 +10,8 @@ export PATH := $(BIN):$(PATH)
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 # By default molecule remembers in the home directory, by the checkout's name alone, that a lab was created, even when it is long gone.
 export MOLECULE_EPHEMERAL_DIRECTORY := $(CURDIR)/.cache/molecule
-# What is used of Ansible's bundle, requirements-collections.txt: filters of networks, and what benchmarks compare with.
-COLLECTIONS := ansible.utils ansible.posix
+# What is used of Ansible's bundle, requirements-collections.txt: filters of networks, what benchmarks compare with, what awx/configure.yml calls.
+COLLECTIONS := ansible.utils ansible.posix awx.awx
 # Extra arguments for ansible-playbook, for example: make cloud ARGS='--check --diff'
 ARGS ?=
 HOST ?= control1
@@ -30,28 +30,31 @@ STARTED := $(shell date +%s)
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Two makes at a time must not install into one folder, therefore the lock; the second looks again then, and finds the work done.
 .PHONY: setup
-setup: $(VENV)/.complete ## Install the deployment host's Python packages into .venv
+setup: ## Install the deployment host's Python packages into .venv
+	@mkdir -p .cache && flock .cache/setup.lock $(MAKE) --silent --no-print-directory $(VENV)/.collections
 
-# Two makes at a time must not install into one folder, therefore the lock; the second finds the work done.
-$(VENV)/.complete: requirements.txt requirements-collections.txt
-	@mkdir -p .cache && flock .cache/setup.lock $(MAKE) --no-print-directory install
-
-.PHONY: install
-install:
-	@if [ -e $(VENV)/.complete ] && [ ! requirements.txt -nt $(VENV)/.complete ] && [ ! requirements-collections.txt -nt $(VENV)/.complete ]; then exit 0; fi
+$(VENV)/.complete: requirements.txt
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends python3-venv >/dev/null; }
 	@echo "Installing the pinned Python packages into $(VENV) (about a minute, once)"
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@touch $(VENV)/.complete
+
+# The file holds the list, so that a collection that is added to it is installed too.
+ifneq ($(shell cat $(VENV)/.collections 2>/dev/null),$(COLLECTIONS))
+.PHONY: $(VENV)/.collections
+endif
+$(VENV)/.collections: $(VENV)/.complete requirements-collections.txt
 	@rm -rf .cache/collections
 	@$(VENV)/bin/pip download --quiet --quiet --disable-pip-version-check --no-deps --require-hashes --requirement requirements-collections.txt \
 	  --dest .cache/collections
 	@$(VENV)/bin/python tests/tools/install_collections.py .cache/collections \
 	  "$$($(VENV)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" $(COLLECTIONS)
 	@rm -rf .cache/collections
-	@touch $(VENV)/.complete
+	@echo "$(COLLECTIONS)" >$(VENV)/.collections
 
 .PHONY: cloud
 cloud: setup ## Boot the lab and roll the whole cloud out on it; again: changes nothing
