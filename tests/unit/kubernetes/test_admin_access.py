@@ -1,0 +1,65 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A run that begins with the cloud's CAs and nothing else can use the cluster: playbooks/verification/kubernetes.yml sees to that."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import yaml
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import cas
+from cryptography import x509
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def block() -> dict:
+    """The tasks that make the administrator's access."""
+    plays = yaml.safe_load((REPOSITORY / "playbooks/verification/kubernetes.yml").read_text())
+    (found,) = [task for play in plays for task in play["tasks"] if task["name"].startswith("Make the administrator's certificate")]
+    return found
+
+
+def run(folder: Path) -> str:
+    declared = yaml.safe_load((REPOSITORY / "roles/kube_admin/meta/component.yml").read_text())["deployment_host_certificates"]
+    variables = {
+        "__verify_kubeconfig": str(folder / "kubeconfig/admin.conf"),
+        "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+        "cloud_api_vip": "192.0.2.100",
+        "cloud_name": "test",
+        "cloud_state_dir": str(folder),
+        "honeycomb_components": {"cas": ["kubernetes"], "deployment_host_certificates": declared},
+    }
+    (folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "vars": variables, "tasks": [block()]}]))
+    done = subprocess.run(
+        ["ansible-playbook", "-i", "host1,host2,", "play.yml"],
+        cwd=folder,
+        env={
+            **os.environ,
+            "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections"),
+            "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
+            "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
+            "NO_COLOR": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_administrator_gets_a_kubeconfig_where_there_is_none(tmp_path):
+    cas.create(str(tmp_path / "pki"), ["kubernetes"], "test", 100)
+    ca = (tmp_path / "pki/kubernetes.crt").read_bytes()
+    run(tmp_path)
+    config = yaml.safe_load((tmp_path / "kubeconfig/admin.conf").read_text())
+    assert config["clusters"][0]["cluster"]["server"] == "https://192.0.2.100:6443"
+    certificate = x509.load_pem_x509_certificate(Path(config["users"][0]["user"]["client-certificate"]).read_bytes())
+    certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(ca))
+    assert Path(config["clusters"][0]["cluster"]["certificate-authority"]).read_bytes().strip() == ca.strip()
+    assert (tmp_path / "pki/kubernetes.crt").read_bytes() == ca, "the CA is the cloud's"
+    assert "changed=0 " in run(tmp_path), "nothing is made where there is one"
