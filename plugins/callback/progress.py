@@ -23,7 +23,7 @@ description:
   - Every result goes to a log file with its time. Results of tasks with C(no_log) are hidden there too.
   - A result's C(notes) (a list of strings) are printed under its step.
   - A playbook passes tables on with M(ansible.builtin.set_stats) under the key C(honeycomb_summary), a list of dictionaries with
-    C(title), C(rows) (a list of lists) and optionally C(columns).
+    C(title), C(rows) (a list of lists) and optionally C(columns). What it passes on under C(honeycomb_report) is for programs.
 options:
   log_path:
     description:

@@ -68,6 +68,7 @@ def _block(block: list[str]) -> Iterator[Line]:
 def tables(custom: dict) -> list[dict]:
     """The tables that playbooks passed on, and one of all other statistics."""
     run = dict(custom.get("_run", {}))
+    run.pop("honeycomb_report", None)  # for programs; the run has printed it
     told = [t for t in run.pop("honeycomb_summary", []) if isinstance(t, dict) and isinstance(t.get("rows"), list) and "title" in t]
     others = [[key, value] for key, value in run.items()]
     others += [[f"{host} {key}", value] for host, values in custom.items() if host != "_run" for key, value in values.items()]
