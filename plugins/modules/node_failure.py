@@ -78,6 +78,11 @@ plan:
   elements: str
   returned: for O(step=fence)
   sample: ["no node is lost"]
+recovered:
+  description: Containers that came from the nodes and are recovered already, with the node that has each.
+  type: dict
+  returned: for O(step=fence)
+  sample: {red.db: node3}
 changes:
   description: What was done, or in check mode would be.
   type: list

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -16,6 +17,14 @@ from lock_holder import holder
 
 def failure(*nodes: str, arguments: tuple[str, ...] = ()) -> cloud.Run:
     return cloud.playbook("playbooks/day2/node/failure.yml", "-e", f"failed_node={','.join(nodes)}", *arguments)
+
+
+def detect() -> cloud.Run:
+    return cloud.playbook("playbooks/day2/node/detect.yml", "-e", "lost_for=1")
+
+
+def recovered(node: str) -> cloud.Run:
+    return cloud.playbook("playbooks/day2/node/verify.yml", "-e", f"failed_node={node}")
 
 
 def background(*arguments: str) -> subprocess.Popen:
@@ -210,13 +219,27 @@ def test_two_nodes_are_recovered_one_after_the_other_and_refused_together(hosts:
     nobody = failure("auto")
     assert nobody.code == 0, nobody.output
     assert "no node is lost" in nobody.output
+    well = detect()
+    assert well.code == 0, well.output
+    assert "Lost: no node" in well.output
     before = hosts.identity(first)
     writer = Writer(hosts, others[0])
     cloud.lab("powered_off", first)
     hosts.noticed(first)
+    lost = detect()
+    assert lost.code != 0, lost.output
+    assert f"{first} is lost" in lost.output
+    assert f"recover {DATABASE} on" in lost.output
+    early = recovered(first)
+    assert early.code != 0, early.output
+    assert f"not fenced {first}" in early.output
     run = failure("auto")  # nobody says which
     assert run.code == 0, run.output
     second = prove(hosts, writer, before, owner["generation"], others)
+    proven = recovered(first)
+    assert proven.code == 0, proven.output
+    assert re.search(rf"{re.escape(DATABASE)} +{second}\b", proven.output), proven.output
+    assert detect().code == 0, "a node that is fenced was answered"
     cloud.lab("started", first)
     returned(hosts, first)
     generation = hosts.owner()["generation"]

@@ -37,7 +37,7 @@ def perform(options: dict, check: bool) -> dict:
 def _fence(controller: FailoverController, failed: list[str], _options: dict, _database: Connect, check: bool) -> dict:
     """Gate, plan, and take the disks from the nodes."""
     if not failed:
-        return {"plan": ["no node is lost"]}
+        return {"plan": ["no node is lost"], "recovered": {}}
     began = time.time()
     plan = controller.plan(failed)
     if plan.problems:
@@ -49,7 +49,7 @@ def _fence(controller: FailoverController, failed: list[str], _options: dict, _d
     done = plan.fences() if check else controller.fence(failed, plan.osds_down)
     if done and not check:
         controller.note(failed, "fence", {"done": done, "plan": plan.lines()}, began)
-    return {"plan": plan.lines(), "moves": plan.moves, "changes": done, "times": times | {"fenced": time.time()}}
+    return {"plan": plan.lines(), "moves": plan.moves, "recovered": plan.stay, "changes": done, "times": times | {"fenced": time.time()}}
 
 
 def _reassign(controller: FailoverController, failed: list[str], _options: dict, database: Connect, check: bool) -> dict:
