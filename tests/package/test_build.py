@@ -80,7 +80,7 @@ def test_archive_holds_what_is_used_and_nothing_else(archive):
     assert top == {
         *("FILES.json", "MANIFEST.json", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md"),
         *("requirements.txt", "requirements.yml", "site.yml"),
-        *("changelogs", "docs", "inventories", "meta", "playbooks", "plugins", "roles", "tests"),
+        *("awx", "changelogs", "docs", "inventories", "meta", "playbooks", "plugins", "roles", "tests"),
     }
     assert {name for name in names if name.startswith("tests/")} == {"tests/config.yml"}
     assert sorted(name for name in names if re.search(r"__pycache__|\.pyc$|/\.", name)) == []

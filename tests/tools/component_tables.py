@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`make tables`: writes the tables that follow from the components' declarations into the documentation, between their markers."""
+"""`make tables`: writes the tables that follow from declarations, mostly of components, into the documentation, between their markers."""
 
 from __future__ import annotations
 
@@ -59,7 +59,23 @@ def cas() -> str:
     return table(["CA", "certificates that it signs", "trusted besides by"], rows)
 
 
-TABLES = {"groups": groups, "versions": versions, "cas": cas}
+def templates() -> str:
+    """Job templates of AWX: the flow of each, and what its survey asks."""
+    flows = yaml.safe_load((REPOSITORY / "awx/vars/templates.yml").read_text())["awx_templates"]
+    arguments = yaml.safe_load((REPOSITORY / "meta/flow_arguments.yml").read_text())["flow_arguments"]
+    rows = [
+        [
+            one["name"],
+            f"`playbooks/{flow}.yml`",
+            ", ".join(f"{name} (required)" if spec.get("required") else name for name, spec in arguments.get(flow, {}).items()),
+            ", ".join(asked for asked in ("check", "limit") if one.get(asked)),
+        ]
+        for flow, one in flows.items()
+    ]
+    return table(["job template", "flow", "its survey", "asks at the start for"], rows)
+
+
+TABLES = {"groups": groups, "versions": versions, "cas": cas, "templates": templates}
 
 
 def written(text: str) -> str:

@@ -13,7 +13,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.options 
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
-FOLDERS = "changelogs docs inventories molecule playbooks plugins roles tests"
+FOLDERS = "awx changelogs docs inventories molecule playbooks plugins roles tests"
 PART = [
     "plugins/modules/{}.py",
     "plugins/callback/{}.py",

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.honeycomb.cloud.plugins.filter import (
+    awx,
     bgp,
     ceph,
     certificate_rows,
@@ -22,14 +23,15 @@ from ansible_collections.honeycomb.cloud.plugins.filter import (
     ovn_probes,
     provider,
     public_addresses,
+    report_lines,
     state,
     systemd,
 )
 
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins/filter"
 SUBJECTS = [
-    *(bgp, ceph, certificate_rows, containers, etcd, iscsi, kubernetes, ovn, ovn_ports, ovn_probes, provider, public_addresses, state),
-    systemd,
+    *(awx, bgp, ceph, certificate_rows, containers, etcd, iscsi, kubernetes, ovn, ovn_ports, ovn_probes, provider, public_addresses, state),
+    *(report_lines, systemd),
 ]
 
 
