@@ -158,6 +158,10 @@ bench-storage: setup ## Measure storage on the running lab: lists against single
 bench-failover: setup ## Measure on the running lab how long the loss of a node with 1, 5 and 10 databases takes
 	python tests/benchmarks/failover.py
 
+.PHONY: execution-environment
+execution-environment: setup ## Write the build context of the execution environment for AWX into .cache/execution-environment
+	python tests/tools/execution_environment.py .cache/execution-environment
+
 .PHONY: docs
 docs: setup ## Build the reference of modules, roles and plugins as HTML into .cache/docs
 	tests/tools/build-docs .cache/docs
