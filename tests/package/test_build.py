@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 import tarfile
 from pathlib import Path
@@ -23,54 +21,6 @@ PLAYBOOKS = sorted(
     if path.parent.name != "tasks"
 )
 MODULES = sorted(path.stem for path in (REPOSITORY / "plugins/modules").glob("*.py"))
-
-
-class Elsewhere:
-    """A folder that knows nothing of the checkout: own home, own configuration, own collections."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.collection = folder / "collections/ansible_collections/honeycomb/cloud"
-        (folder / "ansible.cfg").write_text("[defaults]\n")
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "HONEYCOMB_", "PYTHON"))}
-        self.environment = inherited | {
-            "HOME": str(folder),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"),
-            "NO_COLOR": "1",
-        }
-
-    def run(self, *command: str, code: int = 0) -> str:
-        """Run a command here; returns what it printed. Fails when it ends with another exit status than ``code``."""
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == code, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
-
-
-@pytest.fixture(scope="session")
-def archive(tmp_path_factory):
-    """The collection as a file."""
-    there = Elsewhere(tmp_path_factory.mktemp("build"))
-    there.run("ansible-galaxy", "collection", "build", "--output-path", str(there.folder), str(REPOSITORY))
-    (built,) = there.folder.glob("*.tar.gz")
-    return built
-
-
-@pytest.fixture(scope="session")
-def installed(archive, tmp_path_factory):
-    """A folder in which the collection is installed."""
-    there = Elsewhere(tmp_path_factory.mktemp("installed"))
-    there.run("ansible-galaxy", "collection", "install", "--offline", str(archive))
-    return there
 
 
 def test_archive_holds_what_is_used_and_nothing_else(archive):

@@ -66,3 +66,11 @@ def test_an_execution_environment_names_files_that_are_there():
     dependencies = yaml.safe_load((REPOSITORY / "meta/execution-environment.yml").read_text())["dependencies"]
     assert sorted(dependencies) == ["python", "system"]
     assert all((REPOSITORY / path).is_file() for path in dependencies.values())
+
+
+def test_the_execution_environment_has_the_tested_versions():
+    dependencies = yaml.safe_load((REPOSITORY / "awx/execution-environment.yml").read_text())["dependencies"]
+    pinned = re.findall(r"^[\w.-]+==[\w.]+", (REPOSITORY / "requirements.txt").read_text(), re.MULTILINE)
+    named = [dependencies["ansible_core"]["package_pip"], dependencies["ansible_runner"]["package_pip"], *dependencies["python"]]
+    assert [one for one in named if one not in pinned] == []
+    assert {Requirement(one).name for one in dependencies["python"]} == set(declared())
