@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import posixpath
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ COLLECTION = "collections/ansible_collections/honeycomb/cloud/"
 BYTECODE = re.compile(r"__pycache__/([^/]+?)\.cpython-[^/]*\.pyc$")
 PACKAGE = "ansible_collections.honeycomb.cloud."
 NAME = re.compile(r"honeycomb\.cloud\.(\w+)")
+IMPORT = re.compile(r"import_playbook: (\S+)")
 # Read for every role by whatever puts components together; they are an input of the scenarios that run the role.
 READ_FOR_ALL_ROLES = ("meta", "defaults", "vars")
 ALWAYS = ("requirements.txt", "requirements-collections.txt")
@@ -48,6 +50,18 @@ def inputs(scenario: str, opened: Iterable[str], tracked: Iterable[str]) -> list
     roles = {part[1] for part in (path.split("/") for path in paths) if part[0] == "roles" and part[2] not in READ_FOR_ALL_ROLES}
     single = {path for path in paths if not path.startswith(("roles/", *own))}
     return sorted({f"roles/{role}/" for role in roles} | own | single | set(ALWAYS))
+
+
+def imported_playbooks(playbook: str, read: Callable[[str], bytes]) -> set[str]:
+    """Return a playbook and all that it imports, by their paths in the checkout."""
+    found: set[str] = set()
+    ahead = [playbook]
+    while ahead:
+        path = ahead.pop()
+        if path not in found:
+            found.add(path)
+            ahead += [posixpath.normpath(f"{posixpath.dirname(path)}/{other}") for other in IMPORT.findall(read(path).decode())]
+    return found
 
 
 def reached(playbooks: Iterable[str], tracked: Iterable[str], read: Callable[[str], bytes]) -> set[str]:

@@ -8,6 +8,12 @@ import proven
 import pytest
 import scenarios
 
+PLAYBOOKS = {
+    "playbooks/day2/node/failure.yml": "import_playbook: ../../arguments.yml\n  import_playbook: ../../verification/network.yml\n",
+    "playbooks/verification/network.yml": "import_playbook: ../arguments.yml\n",
+    "playbooks/arguments.yml": "hosts: all\n",
+    "playbooks/site.yml": "hosts: all\n",
+}
 TRACKED = [
     "molecule/network/molecule.yml",
     "playbooks/layers/network.yml",
@@ -133,3 +139,8 @@ def test_every_scenario_is_run():
 @pytest.mark.parametrize(("text", "seconds"), [("75m", 4500), ("2h", 7200), ("30s", 30)])
 def test_a_budget_is_a_number_with_its_unit(text, seconds):
     assert scenarios.duration(text) == seconds
+
+
+def test_a_playbook_rests_on_those_that_it_imports():
+    found = proven.imported_playbooks("playbooks/day2/node/failure.yml", lambda path: PLAYBOOKS[path].encode())
+    assert found == set(PLAYBOOKS) - {"playbooks/site.yml"}

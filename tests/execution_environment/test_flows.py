@@ -1,0 +1,115 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Flows in the execution environment: what AWX sends, the state from the cloud, and the artifacts that a job leaves."""
+
+from __future__ import annotations
+
+import pytest
+from cloud_under_test import Hosts, groups, lab, wait_until
+from runner_jobs import ARGUMENTS_OF, FLOWS, answers
+
+CONTROLLER = "control1"
+# What a person types into the required questions of surveys, all of it text. It is only checked: no flow is started with it.
+TYPED = {
+    "day2/bgp_password/rotate": {"uplink": "line1"},
+    "day2/ca/rotate": {"ca": "etcd,ovn"},
+    "day2/ceph_key/rotate": {"ceph_key": "node1,client.admin"},
+    "day2/ceph_mon/remove": {"ceph_monitor": "control3"},
+    "day2/ceph_osd/remove": {"osd": "2"},
+    "day2/ceph_osd/replace": {"osd": "2"},
+    "day2/container/move": {"container": "red.db", "to": "node3"},
+    "day2/container/remove": {"container": "red.db"},
+    "day2/etcd/member": {"etcd_action": "replace", "etcd_member": "control2"},
+    "day2/host/remove": {"removed_host": "node9"},
+    "day2/kubernetes_key/rotate": {"kubernetes_key": "encryption,service-account"},
+    "day2/network/trace": {"trace_from": "red.front.client", "trace_to": "red.front.web1"},
+    "day2/node/failure": {"failed_node": "node2,node3"},
+    "day2/node/rejoin": {"rejoined_node": "node2"},
+    "day2/node/verify": {"failed_node": "node2"},
+    "day2/tenant/remove": {"tenant": "blue"},
+}
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_a_flow_takes_what_its_survey_sends(launch, flow):
+    result = launch(f"{ARGUMENTS_OF}{flow}", answers(flow, **TYPED.get(flow, {})))
+    assert result.status == "successful", result.stdout
+
+
+def test_required_answers_that_are_empty_and_texts_of_another_type_are_refused(launch):
+    empty = launch(f"{ARGUMENTS_OF}day2/node/failure", answers("day2/node/failure"))
+    assert empty.status == "failed"
+    assert "missing required arguments: failed_node: Node that is lost" in empty.stdout
+    wrong = launch(f"{ARGUMENTS_OF}day2/ceph_osd/remove", answers("day2/ceph_osd/remove", osd="osd.2"))
+    assert wrong.status == "failed"
+    assert "osd" in wrong.stdout
+
+
+def test_the_inventory_is_checked(launch):
+    result = launch("validate")
+    assert result.status == "successful", result.stdout
+    assert result.stats["ok"]
+
+
+def test_a_job_without_the_clouds_state_is_refused(launch):
+    result = launch("preflight", {"cloud_state_location": "directory"}, "--check")
+    assert result.status == "failed"
+    assert "holds no state, but these hosts belong to a cloud" in result.stdout
+
+
+@pytest.mark.usefixtures("copies")
+def test_the_state_comes_from_the_cloud(launch):
+    result = launch("day2/state/pull", answers("day2/state/pull"))
+    assert result.status == "successful", result.stdout
+    assert any("Read the newest copy" in task for _, task in result.changed()), result.changed()
+
+
+@pytest.mark.usefixtures("copies")
+def test_a_check_of_the_roll_out_on_a_converged_cloud_changes_no_host(launch):
+    result = launch("site", arguments="--check --diff")
+    assert result.status == "successful", result.stdout
+    # The container's own folder is empty at first: the state is read into it, and what follows from the state would be written.
+    assert {(place, task) for place, task in result.changed() if place in groups()["all"]} == set(), result.stdout
+    assert result.changed(), "the state was read"
+    titles = [table["title"] for table in result.stats["artifact_data"]["honeycomb_summary"]]
+    assert "Endpoints" in titles
+
+
+@pytest.mark.usefixtures("copies")
+def test_certificates_are_reported(launch):
+    result = launch("day2/certificate/report")
+    assert result.status == "successful", result.stdout
+    assert result.changed() == set()
+    (table,) = result.stats["artifact_data"]["honeycomb_summary"]
+    assert {row[table["columns"].index("host")] for row in table["rows"]} >= set(groups()["all"])
+
+
+@pytest.mark.usefixtures("copies")
+def test_a_lost_node_is_recovered_and_taken_back(hosts, launch):
+    """The node that carries red's database, which has no public address: those ask for a node whose power can be cut by the flow itself."""
+
+    def owner() -> str:
+        return hosts.ask_json(CONTROLLER, "rbd image-meta get disks/red/db honeycomb.owner")["host"]
+
+    def whole() -> bool:
+        status = hosts.ask_json(CONTROLLER, "ceph status --format json")
+        return [one["state_name"] for one in status["pgmap"].get("pgs_by_state", [])] == ["active+clean"]
+
+    lost = owner()
+    lab("powered_off", lost)
+    try:
+        result = launch("day2/node/failure", {"failed_node": lost})
+        assert result.status == "successful", result.stdout
+        report = result.stats["artifact_data"]["honeycomb_report"]
+        assert report["failed"] == [lost]
+        assert report["containers"]["red.db"]["node"] == owner() != lost
+        assert report["containers"]["red.db"]["serving"] > 0
+        Hosts(shared=False).ask(owner(), "systemctl is-active honeycomb-container@red.db")
+    finally:
+        lab("started", lost)
+    back = launch("day2/node/rejoin", {"rejoined_node": lost})
+    assert back.status == "successful", back.stdout
+    wait_until(whole, 300, "every placement group has all its replicas again", interval=1)
+    moved = launch("day2/container/move", {"container": "red.db", "to": lost})
+    assert moved.status == "successful", moved.stdout
+    assert owner() == lost
