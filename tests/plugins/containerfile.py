@@ -208,6 +208,7 @@ def mounted(file_systems: Sequence[Layers], command: Sequence[str]) -> list[str]
 def inside(layers: Layers, command: Sequence[str], *options: str, environment: Mapping[str, str]) -> list[str]:
     """Return the command that runs another one in a container of a file system, with further options of systemd-nspawn."""
     settings = [f"--setenv={name}={value}" for name, value in (layers.environment | dict(environment)).items()]
-    # A user may be a number that no account has; the group is 0 then, as container engines do it.
-    user = [] if layers.user == "root" else ["setpriv", f"--reuid={layers.user}", "--regid=0", "--clear-groups", "--"]
+    # A user may be a number that no account has; as container engines do it, the group is 0 then, and no variable says another name.
+    user = ["env", "--unset=USER", "--unset=LOGNAME", "HOME=/", "setpriv", f"--reuid={layers.user}", "--regid=0", "--clear-groups", "--"]
+    user = [] if layers.user == "root" else user
     return mounted([layers], [*NSPAWN, *settings, *options, f"--chdir={layers.folder}", f"--directory={layers.root}", *user, *command])

@@ -45,7 +45,7 @@ class Elsewhere:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         assert done.returncode == code, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"

@@ -70,3 +70,4 @@ def test_a_container_runs_as_the_images_user_with_its_variables():
     command = inside(layers, ["true"], "--bind=/x", environment={"B": "2"})
     assert {"--setenv=A=1", "--setenv=B=2", "--bind=/x", "--chdir=/work", "--directory=/top/root"} <= set(command)
     assert command[-6:] == ["setpriv", "--reuid=1000", "--regid=0", "--clear-groups", "--", "true"]
+    assert {"--unset=USER", "HOME=/"} <= set(command)
