@@ -92,11 +92,11 @@ lab-down: setup ## Remove the lab and everything it left on this machine; the ca
 	ansible-playbook playbooks/lab/remove.yml $(ARGS)
 
 .PHONY: test
-test: lint unit lab-test scenarios ## Run what must hold, on lab hosts of its own: what a change touches, and the rest in turn, within BUDGET
+test: lint unit sanity lab-test scenarios ## Run what must hold, on lab hosts of its own: what a change touches, and the rest in turn, within BUDGET
 
 .PHONY: test-all
 test-all: SCENARIOS = --all
-test-all: lint unit lab-test scenarios ## Run everything that must hold, however long it takes
+test-all: lint unit sanity lab-test scenarios ## Run everything that must hold, however long it takes
 
 .PHONY: lint
 lint: setup ## Check style and documentation
