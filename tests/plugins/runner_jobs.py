@@ -124,13 +124,14 @@ class Result:
 
     def changed(self) -> set[tuple[str, str]]:
         """Where something was changed, or would be, and by which task."""
-        ended = (event["event_data"] for event in self.events if event["event"] == "runner_on_ok")
-        return {(_place(data), data["task"]) for data in ended if data["res"].get("changed")}
+        ended = (event for event in self.events if event["event"] == "runner_on_ok")
+        return {(_place(event), event["event_data"]["task"]) for event in ended if event["event_data"]["res"].get("changed")}
 
 
-def _place(data: Mapping) -> str:
-    """The host on which a task did its work."""
-    return data["res"].get("_ansible_delegated_vars", {}).get("ansible_delegated_host") or data["host"]
+def _place(event: Mapping) -> str:
+    """The host on which a task did its work, from the line that says so; the data lacks it."""
+    delegated = re.search(r"\[\S+ -> ([^\](]+)", event["stdout"])
+    return delegated[1] if delegated else event["event_data"]["host"]
 
 
 def answers(flow: str, **given: str) -> dict[str, str]:

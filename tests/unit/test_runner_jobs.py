@@ -11,20 +11,20 @@ import yaml
 from runner_jobs import Result, answers, required, write_project
 
 
-def event(counter: int, name: str, **data: object) -> str:
-    return json.dumps({"counter": counter, "event": name, "event_data": data})
+def event(counter: int, name: str, stdout: str = "", **data: object) -> str:
+    return json.dumps({"counter": counter, "event": name, "stdout": stdout, "event_data": data})
 
 
 @pytest.fixture
 def result(tmp_path) -> Result:
     """The artifacts of a job with three tasks."""
     (tmp_path / "job_events").mkdir()
-    delegated = {"changed": True, "_ansible_delegated_vars": {"ansible_delegated_host": "localhost"}}
+    delegated = "\x1b[0;33mchanged: [node1 -> localhost]\x1b[0m"
     found = [
         event(10, "playbook_on_stats", ok={"node1": 3}, artifact_data={"report": [1]}),
-        event(2, "runner_on_ok", host="node1", task="Write", res={"changed": True}),
+        event(2, "runner_on_ok", "changed: [node1]", host="node1", task="Write", res={"changed": True}),
         event(3, "runner_on_ok", host="node1", task="Look", res={"changed": False}),
-        event(4, "runner_on_ok", host="node1", task="Keep", res=delegated),
+        event(4, "runner_on_ok", delegated, host="node1", task="Keep", res={"changed": True}),
         event(5, "runner_on_failed", host="node2", task="Write", res={"changed": True}),
     ]
     for number, text in enumerate(found):
