@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,13 @@ class ActionModule(ActionBase):
             self._templars[host] = self._templar.copy_with_new_env(available_variables=seen)
         return self._templars[host]
 
+    def _carriers(self, component: component_files.Component) -> Iterator[str]:
+        """The hosts of the component's groups, in the order of the file; one of two groups comes twice."""
+        return (host for group in component.groups for host in self._cloud.groups.get(group, []))
+
     def _first(self, component: component_files.Component) -> str:
         """The host for which what concerns the whole cloud is worked out; empty when no host has the component."""
-        return next((host for group in component.groups for host in self._cloud.groups.get(group, [])), "")
+        return next(self._carriers(component), "")
 
     def _render_first(self, component: component_files.Component, section: str, value: Any) -> Any:
         host = self._first(component)
@@ -117,14 +122,18 @@ class ActionModule(ActionBase):
 
     def _identity(self, host: str) -> dict:
         """Return what the host says about its cloud; empty when it was not asked."""
-        return (self._on(host).available_variables.get("honeycomb_host") or {}).get("cloud") or {}
+        return self._facts(host).get("cloud") or {}
+
+    def _facts(self, host: str) -> dict:
+        """Return what the host said about itself; empty when it was not asked."""
+        return self._on(host).available_variables.get("honeycomb_host") or {}
 
     def _cluster(self, component: component_files.Component) -> dict[str, list[str]]:
         """Return the hosts of a cluster, those of them that hold its data, and those that were not asked. Empty where there is none."""
-        if not (component.content.get("cluster") and self._first(component)):
+        hosts = list(dict.fromkeys(self._carriers(component))) if component.content.get("cluster") else []
+        if not hosts:
             return {}
-        hosts = list(dict.fromkeys(host for group in component.groups for host in self._cloud.groups.get(group, [])))
-        held = {host: (self._on(host).available_variables.get("honeycomb_host") or {}).get("data", {}) for host in hosts}
+        held = {host: self._facts(host).get("data", {}) for host in hosts}
         return {
             "hosts": hosts,
             "with_data": [host for host in hosts if held[host].get(component.name)],
