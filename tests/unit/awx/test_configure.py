@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import yaml
 from ansible_collections.honeycomb.cloud.plugins.filter.awx import survey
 from controller_store import ENCRYPTED, Refusal, Store, serve
+from playbook_alone import playbook_alone
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ARGUMENTS = yaml.safe_load((REPOSITORY / "meta/flow_arguments.yml").read_text())["flow_arguments"]
@@ -47,22 +47,8 @@ class Configured:
 
 
 def configure(port: int, settings: dict, token: str = TOKEN) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        ["ansible-playbook", "-i", "nowhere,", "awx/configure.yml", "-e", json.dumps(settings)],
-        cwd=REPOSITORY,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
-            "CONTROLLER_HOST": f"http://127.0.0.1:{port}",
-            "CONTROLLER_OAUTH_TOKEN": token,
-            "NO_COLOR": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=1200,
-    )
+    controller = {"CONTROLLER_HOST": f"http://127.0.0.1:{port}", "CONTROLLER_OAUTH_TOKEN": token}
+    return playbook_alone(REPOSITORY, "nowhere,", "awx/configure.yml", "-e", json.dumps(settings), timeout=1200, **controller)
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import cas
+from playbook_alone import playbook_alone
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PLAYBOOKS = REPOSITORY / "playbooks"
@@ -169,22 +168,8 @@ def run(folder: Path, playbook: Path, callback: str, **variables: Any) -> str:
         "ansible_python_interpreter": "{{ ansible_playbook_python }}",
         "cloud_state_dir": str(folder),
     }
-    done = subprocess.run(
-        ["ansible-playbook", "-i", "host1,", str(playbook), "-e", json.dumps(variables)],
-        cwd=folder,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
-            "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections"),
-            "ANSIBLE_SHOW_CUSTOM_STATS": "1",
-            "ANSIBLE_STDOUT_CALLBACK": callback,
-            "NO_COLOR": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    environment = {"ANSIBLE_SHOW_CUSTOM_STATS": "1", "ANSIBLE_STDOUT_CALLBACK": callback}
+    done = playbook_alone(folder, "host1,", str(playbook), "-e", json.dumps(variables), **environment)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

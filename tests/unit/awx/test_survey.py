@@ -13,6 +13,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.honeycomb.cloud.plugins.filter.awx import extra_variables, survey
+from playbook_alone import playbook_alone
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 ARGUMENTS = yaml.safe_load((REPOSITORY / "meta/flow_arguments.yml").read_text())["flow_arguments"]
@@ -110,20 +111,7 @@ def play(path: Path, flow: str, sent: dict) -> dict:
 
 
 def run(path: Path, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        ["ansible-playbook", "-i", "host1,", *arguments],
-        cwd=path,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
-            "NO_COLOR": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    return playbook_alone(path, "host1,", *arguments, timeout=300)
 
 
 def test_every_flow_takes_what_its_survey_sends(tmp_path):

@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
 import yaml
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import cas
 from cryptography import x509
+from playbook_alone import playbook_alone
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -33,21 +32,7 @@ def run(folder: Path) -> str:
         "honeycomb_components": {"cas": ["kubernetes"], "deployment_host_certificates": declared},
     }
     (folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "vars": variables, "tasks": [block()]}]))
-    done = subprocess.run(
-        ["ansible-playbook", "-i", "host1,host2,", "play.yml"],
-        cwd=folder,
-        env={
-            **os.environ,
-            "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections"),
-            "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default",
-            "NO_COLOR": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = playbook_alone(folder, "host1,host2,", "play.yml")
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
