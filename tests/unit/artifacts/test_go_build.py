@@ -144,6 +144,10 @@ def test_tags_and_linker_values_are_handed_to_the_compiler(program):
     assert "-tags" not in program.arguments()
 
 
+def test_the_role_looks_for_go_where_the_module_does():
+    assert yaml.safe_load((ROLE / "vars/main.yml").read_text())["__go_programs_places"] == go_build.PLACES
+
+
 def test_what_the_role_can_build_is_pinned_with_its_module():
     known = yaml.safe_load((ROLE / "vars/main.yml").read_text())["__go_programs_known"]
     pinned = [folder for name in (ROLE / "files").iterdir() for folder in name.iterdir()]
