@@ -132,6 +132,11 @@ def minutes(seconds: float) -> str:
     return f"{seconds / 60:.0f} min"
 
 
+def why_not_run(proofs: dict[str, Proof], name: str) -> str:
+    """Return for want of what a scenario did not run, and the time that it takes where one is recorded."""
+    return f"for want of time or speed ({minutes(proofs[name].seconds) if name in proofs else 'never timed'})"
+
+
 def run(scenarios: list[str], everything: bool, end: float, limit: float) -> None:
     """Runs scenarios on a fresh lab, ``end`` being the time (of time.time) by which those that need not run must be over.
 
@@ -175,11 +180,9 @@ def run(scenarios: list[str], everything: bool, end: float, limit: float) -> Non
     for name, steps in measured.items():
         say(f"{name}: passed after {sum(steps.values()):.0f} s" + (f" (recorded: {proofs[name].seconds} s)" if name in proofs else ""))
     for name in waiting:
-        why = f"for want of time or speed ({minutes(proofs[name].seconds)})"
-        say(f"{name}: LEFT OUT {why}; proven {proofs[name].when[:10]}; make test-all runs it")
+        say(f"{name}: LEFT OUT {why_not_run(proofs, name)}; proven {proofs[name].when[:10]}; make test-all runs it")
     for name in unproven:
-        why = f"for want of time or speed ({minutes(proofs[name].seconds)})"
-        say(f"{name}: CHANGED AND NOT PROVEN {why}: it stays due; make test-all runs it")
+        say(f"{name}: CHANGED AND NOT PROVEN {why_not_run(proofs, name)}: it stays due; make test-all runs it")
 
 
 def main() -> None:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+
 import proven
 import pytest
 import scenarios
@@ -144,3 +146,18 @@ def test_a_budget_is_a_number_with_its_unit(text, seconds):
 def test_a_playbook_rests_on_those_that_it_imports():
     found = proven.imported_playbooks("playbooks/day2/node/failure.yml", lambda path: PLAYBOOKS[path].encode())
     assert found == set(PLAYBOOKS) - {"playbooks/site.yml"}
+
+
+def test_a_slow_machine_names_what_it_did_not_prove_whether_it_has_been_timed_or_not(monkeypatch, capsys):
+    proofs = {"cloud": proof(seconds=10), "timed": proof("old", seconds=120), "optional": proof(seconds=600)}
+    monkeypatch.setattr(scenarios, "load", lambda: proofs)
+    monkeypatch.setattr(scenarios, "tracked", list)
+    monkeypatch.setattr(scenarios.proven, "digest", lambda *_: "same")
+    monkeypatch.setattr(scenarios, "molecule", lambda *_: 1.0)
+    monkeypatch.setattr(scenarios, "prove", lambda _: {"verify": 40.0})
+    scenarios.run(["cloud", "new", "optional", "timed"], False, time.time() + 9999, time.time() + 9999)
+    said = capsys.readouterr().out
+    assert "this machine takes 4.0 times as long as recorded" in said
+    assert "new: CHANGED AND NOT PROVEN for want of time or speed (never timed)" in said
+    assert "timed: CHANGED AND NOT PROVEN for want of time or speed (2 min)" in said
+    assert "optional: LEFT OUT for want of time or speed (10 min)" in said
