@@ -134,7 +134,7 @@ class TestContainerd:
 
     def test_mirrors_are_asked_instead_of_the_registry_unless_that_may_be_asked_too(self, containerd):
         written = containerd["server"]["files"]
-        texts = {path.split("/")[-2]: one["content"] for path, one in written.items() if path.endswith("containerd.toml")}
+        texts = {path.split("/")[-2]: one["content"] for path, one in written.items() if path.endswith("hosts.toml")}
         found = {name: tomllib.loads(text) for name, text in texts.items()}
         closed = found["registry.k8s.io"]
         assert closed["server"] == "https://b.example.net", "the last mirror is where it ends"
