@@ -241,6 +241,7 @@ def _check_groups(first: dict, groups: dict) -> list[Finding]:
     if any(isinstance(one, dict) and one.get("containers") for one in (tenants if isinstance(tenants, list) else [])):
         findings += group_rules.check_within(groups, "container_host", "ovn_host", "brings the tenants' networks to them")
         findings += group_rules.check_within(groups, "container_host", "ceph_client", "brings the cloud disks to them")
+    findings += group_rules.check_within(groups, "kube_node", "ovn_host", "brings the pods' networks to them")
     findings += group_rules.check_odd(groups, "ceph_mon", "Ceph monitors")
     findings += group_rules.check_odd(groups, "ovn_central", "members of the OVN databases")
     return findings + storage_rules.check_replicas(group_rules.zones(groups, groups.get("ceph_osd", [])), first.get("ceph_cluster_pools"))

@@ -113,6 +113,32 @@ class Cluster:
 
         return self._ask(write, f"write {body['kind']} {metadata['name']}")
 
+    def apply(self, body: dict, manager: str, check: bool) -> dict:
+        """Bring an object to what ``body`` says of it by server-side apply, and return it; in check mode, as it would be.
+
+        Fields that the body does not name stay as they are. Fields that another manager set are taken over.
+        """
+        resource, metadata = self._resource(body), body["metadata"]
+        options = {"dry_run": "All"} if check else {}
+
+        def write() -> dict:
+            return resource.server_side_apply(
+                body=body,
+                name=metadata["name"],
+                namespace=metadata.get("namespace"),
+                field_manager=manager,
+                force_conflicts=True,
+                _request_timeout=REQUEST,
+                **options,
+            ).to_dict()
+
+        return self._ask(write, f"apply {body['kind']} {metadata['name']}")
+
+    def remove(self, body: dict) -> None:
+        """Remove the object that ``body`` names and wait until it is gone. One that is not there is removed."""
+        self._delete(body)
+        self._await(lambda: self.get(body) is None, f"the end of {body['kind']} {body['metadata']['name']}")
+
     def wait(self, body: dict, done: Callable[[dict | None], bool], what: str) -> None:
         """Wait until the live object that ``body`` names, or None, is as it shall be."""
         self._await(lambda: done(self.get(body)), what)

@@ -31,7 +31,7 @@ def ensure_valid(tenants: list[Mapping[str, Any]], limits: Limits) -> None:
 
 
 def addresses_of(identities: Iterable[str]) -> list[str]:
-    """Return the IP addresses in a port's column ``addresses``: "MAC IP IP ...", or words that stand for others (router, unknown, dynamic)."""
+    """Return the IP addresses in a port's column ``addresses``: "MAC IP IP ...", or words that stand for others."""
     found = []
     for word in (word for identity in identities for word in identity.split()):
         try:

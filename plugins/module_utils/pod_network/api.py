@@ -94,7 +94,12 @@ class Api:
 
     def watch(self, path: str, version: str) -> Iterator[dict]:
         """Return what happens from a version on, one event after the other."""
-        query = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": version, "timeoutSeconds": WATCH + random.randint(0, 60)}
+        query = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": WATCH + random.randint(0, 60),  # noqa: S311  # spreads them
+        }
         answer = self._open("GET", path, query, None, "", urllib3.Timeout(connect=REQUEST, read=SILENCE))
         try:
             rest = b""
@@ -139,7 +144,7 @@ class Watcher(threading.Thread):
                 version = "" if error.status in (400, 404) else version
                 self._tell(error)
                 wait = self._pause(wait)
-            except Exception as error:  # noqa: BLE001  # whatever the connection ends with: this thread must live
+            except Exception as error:  # whatever the connection ends with: this thread must live
                 self._tell(error)
                 wait = self._pause(wait)
 
@@ -149,7 +154,7 @@ class Watcher(threading.Thread):
 
     @staticmethod
     def _pause(wait: float) -> float:
-        time.sleep(wait * (0.5 + random.random()))
+        time.sleep(wait * (0.5 + random.random()))  # noqa: S311  # spreads them
         return min(wait * 2, 5.0)
 
     def _list(self) -> str:

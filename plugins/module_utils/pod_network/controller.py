@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The controller of the network of pods: what Kubernetes says becomes rows of OVN's northbound database.
 
-Runs on every control host; one leads, by a Lease, and writes, by a lock of the database. It keeps what it knows in memory, and everything in
-memory follows from the API and the database: one that starts reads both, repairs what differs, and goes on. When it cannot be sure to lead
+Runs on every control host; one leads, by a Lease, and writes, by a lock of the database. What it keeps in memory follows from the API
+and the database: one that starts reads both, repairs what differs, and goes on. When it cannot be sure to lead
 any more it ends, and systemd starts it anew.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -73,10 +74,8 @@ class Events:
 
     def take(self) -> list[tuple[float, str, str | None, Any]]:
         """Return everything that was handed over."""
-        try:
+        with contextlib.suppress(BlockingIOError):
             os.eventfd_read(self.wakeup)
-        except BlockingIOError:
-            pass
         found = []
         while True:
             try:

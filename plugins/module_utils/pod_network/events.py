@@ -61,10 +61,10 @@ class Recorder:
     def _send(self) -> None:
         while True:
             pod, reason, message = self._queue.get()
-            stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+            stamp = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             body = event(pod, reason, message, f"{pod.name[:220]}.{uuid.uuid4().hex[:16]}", stamp)
             try:
                 self.api.request("POST", f"/api/v1/namespaces/{pod.namespace}/events", body=body)
-            except Exception as error:  # noqa: BLE001  # a word that is lost stops nothing
+            except Exception as error:  # a word that is lost stops nothing
                 LOG.warning("event on pod %s: %s", pod.key, error)
                 self.metrics.add("honeycomb_pods_errors_total", what="event")

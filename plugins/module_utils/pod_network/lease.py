@@ -54,7 +54,7 @@ def taken(record: Mapping[str, Any], me: str, stamp: str) -> dict[str, Any]:
 
 
 def _stamp() -> str:
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 class Lease:
@@ -81,7 +81,7 @@ class Lease:
             if lease["spec"].get("holderIdentity") == self.me:
                 lease["spec"] |= {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _stamp()}
                 self.api.request("PUT", f"{self._path}/{self.name}", body=lease, timeout=ANSWER)
-        except Exception as error:  # noqa: BLE001  # it ends by itself
+        except Exception as error:  # it ends by itself
             LOG.warning("could not release the lease: %s", error)
 
     def _renew(self, stopped: threading.Event) -> None:
@@ -99,7 +99,7 @@ class Lease:
         except ApiError as error:
             if error.status != 409:  # 409: somebody else wrote it in between
                 LOG.warning("lease: %s", error)
-        except Exception as error:  # noqa: BLE001  # no answer: not ours
+        except Exception as error:  # no answer: not ours
             LOG.warning("lease: %s", error)
         return False
 

@@ -66,7 +66,7 @@ class Metrics:
         metrics = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802  # the library's name
+            def do_GET(self) -> None:  # the library's name
                 found = self.path == "/metrics"
                 body = metrics.text().encode() if found else b"GET /metrics\n"
                 self.send_response(200 if found else 404)

@@ -53,7 +53,9 @@ def network_of(name: str, text: str) -> Network | None:
     try:
         content = json.loads(text)
         subnets = tuple(ipaddress.ip_network(subnet) for subnet in content["subnets"])
-        return Network(name, subnets, int(content["mtu"]), int(content["ports"]), float(content.get("up", 0)), float(content.get("down", 0)))
+        return Network(
+            name, subnets, int(content["mtu"]), int(content["ports"]), float(content.get("up", 0)), float(content.get("down", 0))
+        )
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -51,7 +51,7 @@ class Northbound(client.Database):
         class Tracked(client.library.Idl):
             """Tells which rows changed."""
 
-            def notify(inner, event: str, row: Any, updates: Any = None) -> None:  # noqa: N805  # the outer self is needed
+            def notify(inner, event: str, row: Any, updates: Any = None) -> None:  # the outer self is needed
                 self._notice(event, row)
 
         idl = Tracked(remote, helper, leader_only=remote.startswith("ssl:"))

@@ -289,13 +289,17 @@ class State:
         owner, pool = f"pod {pod.key}", self._pools[name]
         if problem := pool.refused(owner, pod.fixed):
             return self._refuse(pod, "AddressRefused", f"the pod asks for an address that it cannot have: {problem}")
-        keep = self._valid(before) and before.network == name and set(map(ipaddress.ip_address, pod.fixed)) <= set(
-            map(ipaddress.ip_address, before.addresses)
+        keep = (
+            self._valid(before)
+            and before.network == name
+            and set(map(ipaddress.ip_address, pod.fixed)) <= set(map(ipaddress.ip_address, before.addresses))
         )
         if keep:
             addresses = before.addresses
         elif len(self._members[switch_ref(name), "ports"]) + len(self._others.get(name, {})) >= network.ports:
-            return self._refuse(pod, "NetworkFull", f"network {name} has {network.ports} ports, which is all that its tunnels can tell apart")
+            return self._refuse(
+                pod, "NetworkFull", f"network {name} has {network.ports} ports, which is all that its tunnels can tell apart"
+            )
         else:
             addresses = pool.allocate(owner, pod.fixed)
             if not addresses:
@@ -313,7 +317,9 @@ class State:
         group = Ref("Port_Group", ALL_PODS)
         acls = []
         for name, match in FORBIDDEN.items():
-            acls.append(self.acl(f"forbidden {name}", "from-lport", FORBIDDEN_PRIORITY, f"inport == @{ALL_PODS} && ({match})", "drop", name))
+            acls.append(
+                self.acl(f"forbidden {name}", "from-lport", FORBIDDEN_PRIORITY, f"inport == @{ALL_PODS} && ({match})", "drop", name)
+            )
         self._set(group, {"name": ALL_PODS, "ports": [], "acls": listed(acls), "external_ids": marks(OWNER, ALL_PODS)})
 
     def acl(

@@ -100,9 +100,7 @@ def test_a_namespace_whose_label_changes_moves_no_pod_that_lives(known):
 def test_a_network_without_room_refuses_until_there_is_some(known):
     put(known, *(pod(f"p{number}", "tiny") for number in range(5)))
     assert [known.ports[f"tiny/p{number}"].addresses[0] for number in range(4)] == [f"10.61.0.{number}" for number in (3, 4, 5, 6)]
-    assert known.refusals["tiny/p4"] == state.Refusal(
-        "AddressExhausted", "network red.tiny has no free address left in 10.61.0.0/29"
-    )
+    assert known.refusals["tiny/p4"] == state.Refusal("AddressExhausted", "network red.tiny has no free address left in 10.61.0.0/29")
     gone(known, "tiny/p1")
     assert addresses(known, "tiny/p4") == ("10.61.0.4",)
     assert not known.refusals
