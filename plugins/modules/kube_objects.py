@@ -12,7 +12,7 @@ version_added: 0.1.0
 description:
   - Applies a list of manifests in one call, by server-side apply. What others set in an object, and the manifest does not name, stays.
   - Namespaces, service accounts and roles come first, whatever their order in the list.
-requirements: [kubernetes, PyYAML]
+requirements: [kubernetes]
 options:
   kubeconfig:
     description: Kubeconfig with which to ask.

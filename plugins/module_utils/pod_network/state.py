@@ -20,9 +20,17 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.network.northbound
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.rows import Ref, Rows, listed, marks
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.model import OWNER, Namespace, Pod, StatefulSet
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.networks import Network, Pool, pod_mac, prefixed
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.services import (
+    ON_THE_NODE,
+    Service,
+    Slice,
+    local_rows,
+    service_rows,
+)
 
 PREFIX = "pod/"
 ALL_PODS = "hc.pods"
+LOCAL = ""  # among the Services: those that each network has on its nodes
 NOWHERE = "-"  # no host has this name; a port that asks for it is claimed by none
 
 
@@ -118,6 +126,8 @@ class State:
         self.pods: dict[str, Pod] = {}
         self.namespaces: dict[str, Namespace] = {}
         self.sets: dict[str, StatefulSet] = {}
+        self.services: dict[str, Service] = {}
+        self.slices: dict[str, Slice] = {}
         self.ports: dict[str, Port] = {}
         self.refusals: dict[str, Refusal] = {}
         self.rows: Rows = {}
@@ -127,6 +137,9 @@ class State:
         self._members: dict[tuple[Ref, str], set[Ref]] = defaultdict(set)  # (row, column) -> rows in it
         self._parents: set[tuple[Ref, str]] = set()  # whose members changed
         self._touched: set[str] = set()  # pods to look at
+        self._asked: set[str] = set()  # Services to look at
+        self._parts: dict[str, set[str]] = defaultdict(set)  # Service -> slices of it
+        self._balancers: dict[str, dict[Ref, str]] = {}  # Service -> row -> network in which it is
         self._base()
         self.set_networks({})
 
@@ -156,6 +169,7 @@ class State:
             self._touched |= {key for key, port in self.ports.items() if port.network == name}
         self.networks = desired
         self._touched |= set(self.refusals)
+        self._asked |= {*self.services, *ON_THE_NODE}
         return True
 
     def set_others(self, network: str, ports: Mapping[str, list[str]]) -> None:
@@ -194,9 +208,16 @@ class State:
         elif kind == "namespaces":
             self._touched |= {pod for pod in self.refusals if pod.startswith(f"{key}/")}
             self._touched |= {pod for pod, one in self.pods.items() if one.namespace == key and pod not in self.ports}
+            self._asked |= {name for name, one in self.services.items() if one.namespace == key}
         elif kind == "sets":
             namespace, _slash, name = key.partition("/")
             self._touched |= {pod for pod, port in self.ports.items() if port.set == name and pod.startswith(f"{namespace}/")}
+        elif kind == "services":
+            self._asked.add(key)
+        elif kind == "slices":
+            for part in (part for part in (before, after) if part):
+                (self._parts[part.service].add if part is after else self._parts[part.service].discard)(key)
+                self._asked.add(part.service)
 
     # What follows.
 
@@ -210,6 +231,9 @@ class State:
             for key in sorted(waiting):
                 self._assign(key)
         self._touched.clear()
+        for key in sorted(self._asked):
+            self._serve(key)
+        self._asked.clear()
         for parent, column in self._parents:
             if parent in self.rows:
                 self._set(parent, {**self.rows[parent], column: listed(self._members[parent, column])})
@@ -306,6 +330,28 @@ class State:
                 subnets = ", ".join(map(str, network.subnets))
                 return self._refuse(pod, "AddressExhausted", f"network {name} has no free address left in {subnets}")
         return Port(name, addresses, pod.uid, pod.node, pod.set, lower(pod.up, network.up), lower(pod.down, network.down))
+
+    def _serve(self, key: str) -> None:
+        """Bring a Service's load balancers to what it is."""
+        service, rows = self.services.get(key), {}
+        if key in ON_THE_NODE:
+            for network in self.networks.values():
+                rows |= {Ref("Load_Balancer", name): (row, network.name) for name, row in local_rows(self.services, network).items()}
+        elif service and (namespace := self.namespaces.get(service.namespace)):
+            network = self.networks.get(namespace.network or self.system.name)
+            parts = [self.slices[part] for part in sorted(self._parts[key])]
+            found = service_rows(service, parts, network) if network else {}
+            rows = {Ref("Load_Balancer", name): (row, network.name) for name, row in found.items()}
+        before = self._balancers.pop(LOCAL if key in ON_THE_NODE else key, {})
+        for ref, network in before.items():
+            if ref not in rows:
+                self._set(ref, None)
+            if ref not in rows or rows[ref][1] != network:
+                self._hold(switch_ref(network), "load_balancer", ref, held=False)
+        for ref, (row, network) in rows.items():
+            self._set(ref, row)
+            self._hold(switch_ref(network), "load_balancer", ref)
+        self._balancers[LOCAL if key in ON_THE_NODE else key] = {ref: network for ref, (_row, network) in rows.items()}
 
     def _refuse(self, pod: Pod, reason: str, message: str) -> None:
         self.refusals[pod.key] = Refusal(reason, message)
