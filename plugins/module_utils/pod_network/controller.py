@@ -23,7 +23,7 @@ from typing import Any
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.client import Tls
-from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network import model, services
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network import model, policies, services
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.api import Api, Kind, Watcher
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.events import Recorder
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.lease import Lease
@@ -39,6 +39,7 @@ KINDS = (
     Kind("namespaces", "/api/v1/namespaces", model.namespace_of, model.key_of),
     Kind("sets", "/apis/apps/v1/statefulsets", model.stateful_set_of, model.key_of),
     Kind("services", "/api/v1/services", services.service_of, model.key_of),
+    Kind("policies", "/apis/networking.k8s.io/v1/networkpolicies", policies.policy_of, model.key_of),
     Kind("slices", "/apis/discovery.k8s.io/v1/endpointslices", services.slice_of, model.key_of),
 )
 LOOK = 0.5  # seconds after which the main thread looks up when nothing comes, to see that it shall stop

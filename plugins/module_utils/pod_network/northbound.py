@@ -27,6 +27,7 @@ COLUMNS = {
     "Logical_Router_Static_Route": ["ip_prefix", "nexthop", "external_ids"],
     "Load_Balancer": ["name", "vips", "protocol", "options", "external_ids"],
     "Port_Group": ["name", "ports", "acls", "external_ids"],
+    "Address_Set": ["name", "addresses", "external_ids"],
     "ACL": ["direction", "priority", "match", "action", "name", "options", "external_ids"],
 }
 LOCK = "honeycomb_pods"  # letters, digits and _ only, RFC 7047, 3.1

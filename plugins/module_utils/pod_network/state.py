@@ -18,6 +18,7 @@ from typing import Any
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.declaration import PROVIDER, derived_mac
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.northbound import FORBIDDEN, FORBIDDEN_PRIORITY
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.rows import Ref, Rows, listed, marks
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network import policies
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.model import OWNER, Namespace, Pod, StatefulSet
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.networks import Network, Pool, pod_mac, prefixed
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.services import (
@@ -30,6 +31,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.servic
 
 PREFIX = "pod/"
 ALL_PODS = "hc.pods"
+NODE = ""  # among the policies: what passes between pods and their nodes
 LOCAL = ""  # among the Services: those that each network has on its nodes
 NOWHERE = "-"  # no host has this name; a port that asks for it is claimed by none
 
@@ -128,6 +130,7 @@ class State:
         self.sets: dict[str, StatefulSet] = {}
         self.services: dict[str, Service] = {}
         self.slices: dict[str, Slice] = {}
+        self.policies: dict[str, policies.Policy] = {}
         self.ports: dict[str, Port] = {}
         self.refusals: dict[str, Refusal] = {}
         self.rows: Rows = {}
@@ -139,6 +142,9 @@ class State:
         self._touched: set[str] = set()  # pods to look at
         self._asked: set[str] = set()  # Services to look at
         self._parts: dict[str, set[str]] = defaultdict(set)  # Service -> slices of it
+        self._judged: set[str] = set()  # policies to look at
+        self._groups: dict[policies.Group, set[str]] = {}  # group of pods -> policies that need it
+        self._acls: dict[str, set[Ref]] = {}  # policy -> its rules
         self._balancers: dict[str, dict[Ref, str]] = {}  # Service -> row -> network in which it is
         self._base()
         self.set_networks({})
@@ -170,6 +176,7 @@ class State:
         self.networks = desired
         self._touched |= set(self.refusals)
         self._asked |= {*self.services, *ON_THE_NODE}
+        self._judged |= {NODE, *self.policies}
         return True
 
     def set_others(self, network: str, ports: Mapping[str, list[str]]) -> None:
@@ -207,13 +214,16 @@ class State:
             self._touched.add(key)
         elif kind == "namespaces":
             self._touched |= {pod for pod in self.refusals if pod.startswith(f"{key}/")}
-            self._touched |= {pod for pod, one in self.pods.items() if one.namespace == key and pod not in self.ports}
+            self._touched |= {pod for pod, one in self.pods.items() if one.namespace == key}
+            self._judged |= {name for name, one in self.policies.items() if one.namespace == key}
             self._asked |= {name for name, one in self.services.items() if one.namespace == key}
         elif kind == "sets":
             namespace, _slash, name = key.partition("/")
             self._touched |= {pod for pod, port in self.ports.items() if port.set == name and pod.startswith(f"{namespace}/")}
         elif kind == "services":
             self._asked.add(key)
+        elif kind == "policies":
+            self._judged |= {key, NODE}
         elif kind == "slices":
             for part in (part for part in (before, after) if part):
                 (self._parts[part.service].add if part is after else self._parts[part.service].discard)(key)
@@ -234,6 +244,9 @@ class State:
         for key in sorted(self._asked):
             self._serve(key)
         self._asked.clear()
+        for key in sorted(self._judged):
+            self._judge(key)
+        self._judged.clear()
         for parent, column in self._parents:
             if parent in self.rows:
                 self._set(parent, {**self.rows[parent], column: listed(self._members[parent, column])})
@@ -264,6 +277,8 @@ class State:
         self.refusals.pop(key, None)
         pod, before = self.pods.get(key), self.ports.get(key)
         after = self._kept(key, before) if pod is None else self._wanted(pod, before)
+        if after != before and (pod is None or pod.named):
+            self._judged |= {name for name, one in self.policies.items() if one.has_names}
         if before and (after is None or before.network != after.network or before.addresses != after.addresses):
             self._drop(key, before)
         if after is None:
@@ -274,6 +289,8 @@ class State:
         self._set(port_ref(key), port_row(key, after, self.networks[after.network]))
         self._hold(switch_ref(after.network), "ports", port_ref(key))
         self._hold(Ref("Port_Group", ALL_PODS), "ports", port_ref(key))
+        for group in self._groups:
+            self._hold(Ref("Port_Group", group.name), "ports", port_ref(key), self._has(group, key))
 
     def _drop(self, key: str, port: Port) -> None:
         self.ports.pop(key, None)
@@ -281,6 +298,8 @@ class State:
             self._pools[port.network].release(f"pod {key}", port.addresses)
         self._hold(switch_ref(port.network), "ports", port_ref(key), held=False)
         self._hold(Ref("Port_Group", ALL_PODS), "ports", port_ref(key), held=False)
+        for group in self._groups:
+            self._hold(Ref("Port_Group", group.name), "ports", port_ref(key), held=False)
 
     def _valid(self, port: Port | None) -> bool:
         """Say whether a port can still be as it is: its network is there and has its addresses."""
@@ -352,6 +371,100 @@ class State:
             self._set(ref, row)
             self._hold(switch_ref(network), "load_balancer", ref)
         self._balancers[LOCAL if key in ON_THE_NODE else key] = {ref: network for ref, (_row, network) in rows.items()}
+
+    def _has(self, group: policies.Group, key: str) -> bool:
+        pod, port = self.pods.get(key), self.ports.get(key)
+        namespace = self.namespaces.get(pod.namespace) if pod else None
+        return bool(pod and port and namespace) and group.has(pod, port.network, namespace.labels)
+
+    def _judge(self, key: str) -> None:
+        """Bring a policy's groups and rules to what it is."""
+        if key == NODE:
+            self._open_to_nodes()
+            return
+        policy = self.policies.get(key)
+        namespace = self.namespaces.get(policy.namespace) if policy else None
+        network = (namespace.network or self.system.name) if namespace else ""
+        needed = policies.groups(policy, network) if policy else set()
+        for group in needed:
+            if group not in self._groups:
+                self._groups[group] = set()
+                ref = Ref("Port_Group", group.name)
+                self._set(ref, {"name": group.name, "ports": [], "acls": [], "external_ids": marks(OWNER, group.name)})
+                for pod in self.pods:
+                    self._hold(ref, "ports", port_ref(pod), self._has(group, pod))
+            self._groups[group].add(key)
+        before, after = self._acls.pop(key, set()), self._rules(policy, network) if policy else set()
+        for ref in before - after:
+            self._set(ref, None)
+        if policy:
+            self._acls[key] = after
+        for group in [group for group, users in self._groups.items() if key in users and group not in needed]:
+            self._groups[group].discard(key)
+            if not self._groups[group]:
+                del self._groups[group]
+                self._set(Ref("Port_Group", group.name), None)
+                for column in ("ports", "acls"):
+                    self._members.pop((Ref("Port_Group", group.name), column), None)
+        for group in [*needed, *([policies.selected(policy)] if policy else [])]:
+            if group in self._groups:
+                self._parents |= {(Ref("Port_Group", group.name), "ports"), (Ref("Port_Group", group.name), "acls")}
+        for group, ref in [(policies.selected(policy), ref) for ref in after] if policy else []:
+            self._hold(Ref("Port_Group", group.name), "acls", ref)
+        for (parent, column), members in self._members.items():
+            if column == "acls" and members & (before - after):
+                members -= before - after
+                self._parents.add((parent, column))
+
+    def _rules(self, policy: policies.Policy, network: str) -> set[Ref]:
+        """Write a policy's rules; return them."""
+        found = set()
+        for direction, lport in policies.DIRECTIONS.items():
+            allowed = policies.matches(policy, direction, network, self._named(policy, direction, network))
+            if allowed is None:
+                continue
+            options, name = policies.AFTER_SERVICES[direction], f"np {policy.key} {direction}"
+            closed = f"{policies.OWN_SIDE[direction]} == @{policies.selected(policy).name} && ip"
+            found.add(self.acl(f"{name} closed", lport, policies.CLOSED_PRIORITY, closed, "drop", name, options))
+            for match in allowed:
+                key = f"{name} {match}"
+                found.add(self.acl(key, lport, policies.ALLOWED_PRIORITY, match, "allow-related", name, options))
+        return found
+
+    def _named(self, policy: policies.Policy, direction: str, network: str) -> dict[tuple[str, str], dict[int, list[str]]]:
+        """Return what the receiving pods of a policy mean by names of ports: those that it selects, or those of its network."""
+        if not policy.has_names:
+            return {}
+        group = policies.selected(policy)
+        receiving = [
+            (self.pods[key], port.addresses)
+            for key, port in self.ports.items()
+            if key in self.pods and (self._has(group, key) if direction == "ingress" else port.network == network)
+        ]
+        return policies.names_of(receiving)
+
+    def _open_to_nodes(self) -> None:
+        """Let probes, names and the API pass between a pod and its node, whatever a policy says. Without policies nothing is closed."""
+        refs = []
+        for version in (4, 6):
+            name = f"hc.nodes{version}"
+            addresses = [
+                text.partition("/")[0] for network in self.networks.values() for text in network.local if (":" in text) == (version == 6)
+            ]
+            wanted = bool(self.policies and addresses)
+            ref = Ref("Address_Set", name)
+            self._set(ref, {"name": name, "addresses": listed(addresses), "external_ids": marks(OWNER, name)} if wanted else None)
+            for direction, lport in policies.DIRECTIONS.items():
+                key = f"node {direction} {version}"
+                match = f"{policies.OWN_SIDE[direction]} == @{ALL_PODS} && ip{version}.{policies.FAR_SIDE[direction]} == ${name}"
+                if wanted:
+                    options = policies.AFTER_SERVICES[direction]
+                    refs.append(self.acl(key, lport, policies.NODE_PRIORITY, match, "allow-related", "node", options))
+                else:
+                    self._set(Ref("ACL", key), None)
+        group = Ref("Port_Group", ALL_PODS)
+        self._members[group, "acls"] = {Ref("ACL", f"forbidden {name}") for name in FORBIDDEN} | set(refs)
+        self._parents.add((group, "acls"))
 
     def _refuse(self, pod: Pod, reason: str, message: str) -> None:
         self.refusals[pod.key] = Refusal(reason, message)
