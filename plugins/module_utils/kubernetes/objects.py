@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes.client import MANAGER, Cluster
 
 # What the API server counts or notes by itself.
@@ -24,6 +25,12 @@ def content(live: dict | None) -> dict:
     return {key: value for key, value in live.items() if key not in ("metadata", "status")} | {"metadata": metadata}
 
 
+def shown(live: dict | None) -> dict:
+    """Return the content of an object as it may be shown: what a Secret holds may not."""
+    hidden = {key: dict.fromkeys(value, "(hidden)") for key, value in content(live).items() if key in ("data", "stringData")}
+    return content(live) | (hidden if (live or {}).get("kind") == "Secret" else {})
+
+
 def owned(live: dict | None) -> dict:
     """Return the fields of an object that are ours, as its managedFields have them."""
     entries = ((live or {}).get("metadata") or {}).get("managedFields") or []
@@ -37,13 +44,19 @@ def apply(cluster: Cluster, bodies: list[dict], check: bool) -> tuple[list[str],
     """
     changes, differences = [], []
     for body in bodies:
-        current, after = cluster.get(body), cluster.apply(body, dry_run=True)
+        current = cluster.get(body)
+        try:
+            after = cluster.apply(body, dry_run=True)
+        except CloudError:
+            if current is not None or not check:
+                raise
+            after = body  # in a namespace that comes before it in the list, and is not there yet
         if current is not None and (content(current), owned(current)) == (content(after), owned(after)):
             continue
         if not check:
             after = cluster.apply(body, dry_run=False)
         changes.append(f"{'change' if current else 'create'} {name(body)}")
-        differences.append({"before": content(current), "after": content(after), "header": name(body)})
+        differences.append({"before": shown(current), "after": shown(after), "header": name(body)})
     return changes, differences
 
 
