@@ -223,6 +223,90 @@ def test_check_mode_says_nothing_of_a_converged_node(nodes):
     assert not any(run.changed.values()), run.output
 
 
+def deployment(name: str, namespace: str, replicas: int) -> list[dict]:
+    """A Deployment in the networks of its hosts, and a budget that lets no more than one of its pods be missing."""
+    labels = {"app": name}
+    spec = host_pod(name, "")["spec"]
+    for key in ("nodeName", "tolerations"):
+        spec.pop(key)
+    spread = {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": labels},
+    }
+    template = {"metadata": {"labels": labels}, "spec": {**spec, "topologySpreadConstraints": [spread]}}
+    selector = {"matchLabels": labels}
+    metadata = {"name": name, "namespace": namespace}
+    return [
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata,
+            "spec": {"replicas": replicas, "selector": selector, "template": template},
+        },
+        {
+            "apiVersion": "policy/v1",
+            "kind": "PodDisruptionBudget",
+            "metadata": metadata,
+            "spec": {"maxUnavailable": 1, "selector": selector},
+        },
+    ]
+
+
+def test_a_node_is_drained_within_budgets_and_carries_pods_again(kubectl, namespace, nodes):
+    kubectl.apply(*deployment("web", namespace, 3))
+
+    def available() -> int:
+        return kubectl.get("deployment", "--namespace", namespace, "web")["status"].get("availableReplicas", 0)
+
+    cloud.wait_until(lambda: available() == 3, 90, lambda: kubectl.ask("describe", "pods", "--namespace", namespace), interval=1)
+    pods = kubectl.get("pods", "--namespace", namespace)["items"]
+    node = next(one["spec"]["nodeName"] for one in pods)
+    least: list[int] = []
+    with cloud.Probe(lambda: least.append(available()), limit=600):
+        run = cloud.playbook("playbooks/day2/kubernetes_node/drain.yml", "-e", f"kubernetes_node={node}")
+    try:
+        assert run.code == 0, run.output
+        assert min(least) >= 2, "the budget was kept"
+        there = kubectl.get("pods", "--all-namespaces", f"--field-selector=spec.nodeName={node}")["items"]
+        assert [
+            one["metadata"]["name"] for one in there if one["metadata"].get("ownerReferences", [{}])[0].get("kind") != "DaemonSet"
+        ] == []
+        assert kubectl.get("node", node)["spec"]["unschedulable"] is True
+    finally:
+        run = cloud.playbook("playbooks/day2/kubernetes_node/uncordon.yml", "-e", f"kubernetes_node={node}")
+    assert run.code == 0, run.output
+    assert "unschedulable" not in kubectl.get("node", node)["spec"]
+
+
+def test_a_drain_that_a_budget_forbids_says_so_and_takes_nothing(kubectl, namespace, nodes):
+    made, budget = deployment("web", namespace, 1)
+    kubectl.apply(made, {**budget, "spec": {**budget["spec"], "maxUnavailable": 0}})
+    running = "--field-selector=status.phase=Running"
+    cloud.wait_until(lambda: kubectl.get("pods", "--namespace", namespace, running)["items"], 60, "the pod", interval=1)
+    pod = kubectl.get("pods", "--namespace", namespace)["items"][0]
+    node = pod["spec"]["nodeName"]
+    run = cloud.playbook("playbooks/day2/kubernetes_node/drain.yml", "-e", f"kubernetes_node={node}", "-e", "drain_timeout=5")
+    try:
+        assert run.code != 0
+        assert "disruption budget" in run.output
+        assert pod["metadata"]["name"] in run.output
+        after = kubectl.get("pod", "--namespace", namespace, pod["metadata"]["name"])
+        assert "deletionTimestamp" not in after["metadata"]
+    finally:
+        kubectl.ask("uncordon", node)
+
+
+def test_adding_a_node_asks_nothing_of_the_others(hosts, nodes):
+    """The layer for one node alone: no module runs on another one, and nothing there is restarted."""
+    before = started(hosts, nodes[1:])
+    run = cloud.playbook(*LAYER, "--limit", f"kube_control,{nodes[0]}")
+    assert run.code == 0, run.output
+    assert set(nodes[1:]) & set(run.changed) == set(), "hosts with at least one task"
+    assert started(hosts, nodes[1:]) == before
+
+
 def test_power_loss_of_a_node_and_its_return(hosts, kubectl, namespace, nodes):
     """Its pods come back with it. What happens to them elsewhere meanwhile is the business of who declared them."""
     node = nodes[-1]

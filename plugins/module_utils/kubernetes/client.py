@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 import traceback
@@ -128,6 +129,36 @@ class Cluster:
             return resource.server_side_apply(body=body, namespace=namespace, _request_timeout=REQUEST, **options).to_dict()
 
         return self._ask(write, f"apply {body['kind']} {metadata['name']}")
+
+    def patch(self, body: dict, change: dict) -> None:
+        """Merge ``change`` into the live object that ``body`` names; None takes a field away."""
+        resource, metadata = self._resource(body), body["metadata"]
+        options = {"namespace": metadata.get("namespace"), "content_type": "application/merge-patch+json", "_request_timeout": REQUEST}
+        self._ask(lambda: resource.patch(body=change, name=metadata["name"], **options), f"change {body['kind']} {metadata['name']}")
+
+    def evict(self, pod: dict) -> str:
+        """Ask for the eviction of a pod; returns why it is refused for now, empty when it is granted or the pod is gone."""
+        name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": namespace},
+            "deleteOptions": {"preconditions": {"uid": pod["metadata"]["uid"]}},
+        }
+        api = kubernetes.client.CoreV1Api(self._client)
+
+        def ask() -> str:
+            try:
+                api.create_namespaced_pod_eviction(name, namespace, body, _request_timeout=REQUEST)
+            except kubernetes.client.ApiException as error:
+                if error.status in (404, 409):  # gone, or another one of that name
+                    return ""
+                if error.status != 429:
+                    raise
+                return json.loads(error.body or "{}").get("message") or "a disruption budget refuses it"
+            return ""
+
+        return self._ask(ask, f"evict pod {namespace}/{name}")
 
     def node_answer(self, name: str, path: str) -> str:
         """Return what a node's kubelet answers to a GET of a path, asked by the API server. Raises CloudError."""

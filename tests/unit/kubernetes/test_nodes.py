@@ -9,7 +9,7 @@ import copy
 import pytest
 from ansible_collections.honeycomb.cloud.plugins.filter.kubernetes import kube_nodes
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes import node_proof, nodes, objects
+from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes import drain, node_proof, nodes, objects
 from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes.client import MANAGER
 
 NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoExecute", "timeAdded": "2026-01-01T00:00:00Z"}
@@ -155,3 +155,76 @@ def test_the_pod_that_proves_a_node_has_no_right_and_a_name_that_kubernetes_take
     assert len(body["metadata"]["name"]) == 63
     context = body["spec"]["containers"][0]["securityContext"]
     assert (context["runAsNonRoot"], context["allowPrivilegeEscalation"], context["capabilities"]) == (True, False, {"drop": ["ALL"]})
+
+
+def pod(name: str, owner: str = "ReplicaSet", phase: str = "Running", mirror: bool = False) -> dict:
+    owners = [{"kind": owner, "controller": True}] if owner else []
+    annotations = {drain.MIRROR: "x"} if mirror else {}
+    metadata = {"name": name, "namespace": "red", "uid": f"uid-{name}", "ownerReferences": owners, "annotations": annotations}
+    return {"metadata": metadata, "status": {"phase": phase}}
+
+
+class Evictions(Api):
+    """A cluster with pods, of which some are refused by a budget as often as ``refusals`` says."""
+
+    def __init__(self, pods: list[dict], refusals: dict[str, int]):
+        super().__init__(node(), *pods)
+        self.pods, self.refusals, self.asked = pods, refusals, []
+
+    def all(self, kind, **selectors):
+        assert selectors == {"field_selector": "spec.nodeName=node1"}
+        return iter(copy.deepcopy(self.pods))
+
+    def patch(self, body, change):
+        self.live[body["metadata"]["name"]]["spec"].update(change["spec"])
+
+    def evict(self, one):
+        name = one["metadata"]["name"]
+        self.asked.append(name)
+        if self.refusals.get(name, 0) > 0:
+            self.refusals[name] -= 1
+            return "Cannot evict pod as it would violate the pod's disruption budget."
+        self.live.pop(name, None)
+        return ""
+
+    def wait(self, body, done, what, hint=""):
+        for _look in range(5):
+            if done(self.get(body)):
+                return
+        raise CloudError(what(), hint)
+
+
+def test_pods_are_told_apart_by_who_makes_them_again():
+    found = drain.sort(
+        [pod("a"), pod("b", "DaemonSet"), pod("c", "", mirror=True), pod("d", ""), pod("e", "", "Succeeded"), pod("f", "Job")]
+    )
+    assert [[one["metadata"]["name"] for one in part] for part in (found.evict, found.stay, found.lost)] == [
+        ["a", "e", "f"],
+        ["b", "c"],
+        ["d"],
+    ]
+
+
+def test_a_node_is_cordoned_and_its_pods_evicted_again_where_a_budget_refuses():
+    api = Evictions([pod("a"), pod("b"), pod("agent", "DaemonSet")], {"b": 2})
+    changes, stay = drain.drain(api, "node1", lose=False, check=False)
+    assert (changes, stay) == (["cordon node1", "evict Pod red/a", "evict Pod red/b"], ["Pod red/agent"])
+    assert api.asked == ["a", "b", "b", "b"]
+    assert api.live["node1"]["spec"]["unschedulable"] is True
+    assert drain.schedulable(api, "node1", desired=True, check=False) == ["uncordon node1"]
+
+
+def test_a_budget_that_lets_nobody_go_is_named_and_the_node_stays_cordoned():
+    api = Evictions([pod("a")], {"a": 99})
+    with pytest.raises(CloudError, match=r"the end of red/a on node1: Cannot evict pod as it would violate"):
+        drain.drain(api, "node1", lose=False, check=False)
+    assert api.live["node1"]["spec"]["unschedulable"] is True
+
+
+def test_a_pod_that_nobody_would_make_again_is_refused_before_anything_is_changed():
+    api = Evictions([pod("a"), pod("alone", "")], {})
+    with pytest.raises(CloudError, match=r"Nobody would make red/alone on node1 again"):
+        drain.drain(api, "node1", lose=False, check=False)
+    assert (api.asked, "unschedulable" in api.live["node1"]["spec"]) == ([], False)
+    assert drain.drain(api, "node1", lose=True, check=True)[0] == ["cordon node1", "evict Pod red/a", "evict Pod red/alone"]
+    assert (api.asked, "unschedulable" in api.live["node1"]["spec"]) == ([], False), "a check changes nothing"
