@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -150,6 +151,23 @@ class TestContainerd:
         assert unit.count(" images import /var/lib/honeycomb/images/") == 2
         assert " images label localhost/b:1 io.cri-containerd.pinned=pinned\n" in unit
         assert "for image in localhost/b:1 registry.k8s.io/pause:3.10.2; do" in containerd["server"]["check"]
+
+
+def test_without_a_cgroup_a_container_has_its_first_process(containerd, tmp_path):
+    """Containerd ends, when it starts, the containers that have none; crun knows them by the cgroup alone."""
+    crun = tmp_path / "crun"
+    crun.write_text('#!/bin/sh\necho "$@" >>"$0.asked"\necho \'{"id": "c0ffee", "pid": 42, "status": "running"}\'\n')
+    script = tmp_path / "script"
+    text = containerd["container"]["files"]["/usr/lib/honeycomb/crun-without-cgroups"]["content"]
+    script.write_text(text.replace("/usr/bin/crun", str(crun)))
+    for path in (crun, script):
+        path.chmod(0o755)
+    options = ["--root", "/run/r", "--log-format", "json"]
+    listed = subprocess.run([script, *options, "ps", "--format", "json", "c0ffee"], capture_output=True, text=True, check=True)
+    assert json.loads(listed.stdout) == [42]
+    subprocess.run([script, *options, "start", "c0ffee"], capture_output=True, check=True)
+    asked = (tmp_path / "crun.asked").read_text().splitlines()
+    assert asked == [" ".join([*options, "state", "c0ffee"]), " ".join(["--cgroup-manager=disabled", *options, "start", "c0ffee"])]
 
 
 def test_kube_proxy_works_with_nftables_and_leaves_the_connection_table_alone(tmp_path):
