@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: kube_objects
-short_description: Bring objects of Kubernetes to their manifests
+short_description: Bring objects of Kubernetes to their declarations
 author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
-  - Applies a list of manifests in one call, by server-side apply. What others set in an object, and the manifest does not name, stays.
-  - Namespaces, service accounts and roles come first, whatever their order in the list.
+  - Takes a list and asks the API for each what it would make of it; what is so already is not written. Fields that others wrote stay,
+    those that an earlier call wrote and that are declared no more are taken away (server-side apply).
 requirements: [kubernetes]
 options:
   kubeconfig:
@@ -19,52 +19,47 @@ options:
     type: path
     required: true
   objects:
-    description: Manifests, each with C(apiVersion), C(kind) and C(metadata.name). To remove objects, these are enough.
+    description: Objects as Kubernetes has them, in this order. To be removed they need no more than C(apiVersion), C(kind) and C(metadata).
     type: list
     elements: dict
     required: true
   state:
-    description: Whether the objects shall exist.
+    description: Whether they shall exist. With V(absent) they are removed in the opposite order, and each is waited for.
     type: str
     choices: [present, absent]
     default: present
-  manager:
-    description: Name by which the API remembers who set a field.
-    type: str
-    default: honeycomb.cloud
   timeout:
     description: Seconds to wait for the API, and for the end of what is removed.
     type: int
-    default: 60
+    default: 120
 attributes:
   check_mode:
-    description: Asks the API what would come of it. Where there is no kubeconfig yet, everything would be created.
+    description: Says what would be written; without the kubeconfig, that all would be.
     support: full
   diff_mode:
-    description: Shows each object before and after, without its status and what the API writes itself. What a Secret holds is hidden.
+    description: Shows the objects before and after, without what the API itself counts.
     support: full
 """
 
 EXAMPLES = r"""
-- name: Let a controller read pods
+- name: Let the metrics server be found
   honeycomb.cloud.kube_objects:
     kubeconfig: "{{ cloud_state_dir }}/kubeconfig/admin.conf"
     objects:
-      - apiVersion: rbac.authorization.k8s.io/v1
-        kind: ClusterRole
-        metadata: {name: pods-reader}
-        rules:
-          - {apiGroups: [""], resources: [pods], verbs: [get, list, watch]}
+      - apiVersion: v1
+        kind: Service
+        metadata: {name: metrics-server, namespace: kube-system}
+        spec: {selector: {app: metrics-server}, ports: [{port: 443, targetPort: 10250}]}
   delegate_to: localhost
 """
 
 RETURN = r"""
 changes:
-  description: Objects that were created, changed or removed, or in check mode would be, one line each.
+  description: What was written or removed, one line each.
   type: list
   elements: str
   returned: success
-  sample: ["create ClusterRole pods-reader"]
+  sample: ["create Service kube-system/metrics-server"]
 """
 
 from pathlib import Path
@@ -76,19 +71,17 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes.client 
 
 
 def converge(module: AnsibleModule) -> dict:
-    """Bring the objects to their manifests. Raises CloudError."""
-    options, check = module.params, module.check_mode
-    names = [objects.name_of(body) for body in options["objects"]]
-    present = options["state"] == "present"
-    if check and not Path(options["kubeconfig"]).exists():  # a cloud that is not built yet
-        changes = [f"create {name}" for name in names] if present else []
-        return {"changed": bool(changes), "changes": changes, "diff": []}
-    cluster = Cluster(options["kubeconfig"], options["timeout"])
-    if present:
-        changes, differences = objects.converge(cluster, options["objects"], options["manager"], check)
+    """Return the result of the module. Raises CloudError."""
+    bodies = module.params["objects"]
+    if module.check_mode and not Path(module.params["kubeconfig"]).exists():  # a cloud to come
+        present = module.params["state"] == "present"
+        return {"changed": present, "changes": [f"create {objects.name(body)}" for body in bodies if present], "diff": []}
+    cluster = Cluster(module.params["kubeconfig"], module.params["timeout"])
+    if module.params["state"] == "absent":
+        changes, differences = objects.remove(cluster, bodies[::-1], module.check_mode), []
     else:
-        changes, differences = objects.remove(cluster, options["objects"], check)
-    return {"changed": bool(changes), "changes": changes, "diff": differences if module._diff else []}
+        changes, differences = objects.apply(cluster, bodies, module.check_mode)
+    return {"changed": bool(changes), "changes": changes, "diff": differences}
 
 
 def main() -> None:
@@ -98,8 +91,7 @@ def main() -> None:
             "kubeconfig": {"type": "path", "required": True},
             "objects": {"type": "list", "elements": "dict", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-            "manager": {"type": "str", "default": "honeycomb.cloud"},
-            "timeout": {"type": "int", "default": 60},
+            "timeout": {"type": "int", "default": 120},
         },
         converge,
     )
