@@ -445,6 +445,8 @@ class Agent:
             path.parent.mkdir(parents=True, exist_ok=True)
             partial = path.with_suffix(".new")
             partial.write_text(names.corefile(networks))
+            for place, mode in ((path.parent, 0o755), (partial, 0o644)):  # the name server is another user
+                place.chmod(mode)
             partial.rename(path)
             told = networks
 

@@ -86,7 +86,7 @@ def corefile(networks: Mapping[str, Names]) -> str:
         else:
             blocks.append(_block(names, "own", _ends(names), cluster))
             blocks.append(_block(names, "others", inside, nothing))
-        blocks.append(_block(names, "world", "", "  forward . /etc/resolv.conf\n  cache 30\n"))
+        blocks.append(_block(names, "world", "", "  import world\n"))
     return "\n".join(blocks)
 
 
