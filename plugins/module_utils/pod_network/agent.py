@@ -33,7 +33,19 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network import
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.attachment import Request
 
 LOG = logging.getLogger("pod-network-agent")
-SCHEMA = "/usr/share/ovn/ovn-sb.ovsschema"
+# Of the southbound database's schema, ovn-sb(5), what is copied: the file comes with the server, which nodes do not have.
+TEXTS = {"key": "string", "min": 0, "max": "unlimited"}
+PAIRS = {"key": "string", "value": "string", "min": 0, "max": "unlimited"}
+CHASSIS = {"key": {"type": "uuid", "refTable": "Chassis", "refType": "weak"}, "min": 0, "max": 1}
+TYPES = {
+    "Chassis": {"name": "string"},
+    "Port_Binding": {"logical_port": "string", "type": "string", "mac": TEXTS, "external_ids": PAIRS, "requested_chassis": CHASSIS},
+}
+SCHEMA = {
+    "name": "OVN_Southbound",
+    "version": "20.0.0",
+    "tables": {table: {"columns": {name: {"type": kind} for name, kind in columns.items()}} for table, columns in TYPES.items()},
+}
 COLUMNS = {
     "Chassis": ["name"],
     "Port_Binding": ["logical_port", "type", "mac", "external_ids", "requested_chassis"],
@@ -201,7 +213,8 @@ class Agent:
             if method is None:
                 return {"error": {"code": 4, "msg": f"expected a command of CNI, found {command!r}"}}
             said = method(asked.get("environment", {}), asked.get("configuration", {}))
-            LOG.info("%s %s: %.3f s", command, self._name(asked), time.monotonic() - started)
+            if command != "STATUS":  # asked every few seconds
+                LOG.info("%s %s: %.3f s", command, self._name(asked), time.monotonic() - started)
             return {"result": said}
         except CloudError as error:
             LOG.warning("%s %s: %s %s (%.3f s)", command, self._name(asked), error.message, error.hint, time.monotonic() - started)
