@@ -29,14 +29,26 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors impo
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network import port as ports
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.port import BRIDGE, Port
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb import client, switch
-from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network import attachment, cni, local
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network import attachment, cni, local, names
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.attachment import Request
 
 LOG = logging.getLogger("pod-network-agent")
-SCHEMA = "/usr/share/ovn/ovn-sb.ovsschema"
+# Of the southbound database's schema, ovn-sb(5), what is copied: the file comes with the server, which nodes do not have.
+TEXTS = {"key": "string", "min": 0, "max": "unlimited"}
+PAIRS = {"key": "string", "value": "string", "min": 0, "max": "unlimited"}
+CHASSIS = {"key": {"type": "uuid", "refTable": "Chassis", "refType": "weak"}, "min": 0, "max": 1}
+TYPES = {
+    "Chassis": {"name": "string"},
+    "Port_Binding": {"logical_port": "string", "type": "string", "mac": TEXTS, "external_ids": PAIRS, "requested_chassis": CHASSIS},
+}
+SCHEMA = {
+    "name": "OVN_Southbound",
+    "version": "20.0.0",
+    "tables": {table: {"columns": {name: {"type": kind} for name, kind in columns.items()}} for table, columns in TYPES.items()},
+}
 COLUMNS = {
     "Chassis": ["name"],
-    "Port_Binding": ["logical_port", "mac", "external_ids", "requested_chassis"],
+    "Port_Binding": ["logical_port", "type", "mac", "external_ids", "requested_chassis"],
 }
 LOCAL = "local"  # mark of the node's own ports
 SIDE_BY_SIDE = 8  # requests that run programs at a time
@@ -63,13 +75,19 @@ class Southbound(client.Database):
         row = next(iter(self.table("Chassis")), None)
         uuid = str(row.uuid) if row else ""
         if uuid and uuid != self._asked:
-            self.idl.cond_change("Port_Binding", [["requested_chassis", "==", ["uuid", uuid]]])
+            # The clauses are alternatives: this chassis' own ports, and the nodes' ports in all networks.
+            self.idl.cond_change("Port_Binding", [["requested_chassis", "==", ["uuid", uuid]], ["type", "==", "localport"]])
             self._asked = uuid
 
     @property
     def ready(self) -> bool:
         """Whether the ports of this chassis are known."""
         return bool(self._asked) and any(True for _row in self.table("Chassis"))
+
+    def networks(self) -> dict[str, names.Names]:
+        """Return the networks that carry pods, with the names that may be looked up in each."""
+        rows = [row.external_ids for row in self.table("Port_Binding") if row.type == "localport"]
+        return {found.network: found for ids in rows if (found := names.names_of(ids))}
 
     def port(self, name: str) -> Any:
         """Return the row of a port of this chassis, None when there is none."""
@@ -195,7 +213,8 @@ class Agent:
             if method is None:
                 return {"error": {"code": 4, "msg": f"expected a command of CNI, found {command!r}"}}
             said = method(asked.get("environment", {}), asked.get("configuration", {}))
-            LOG.info("%s %s: %.3f s", command, self._name(asked), time.monotonic() - started)
+            if command != "STATUS":  # asked every few seconds
+                LOG.info("%s %s: %.3f s", command, self._name(asked), time.monotonic() - started)
             return {"result": said}
         except CloudError as error:
             LOG.warning("%s %s: %s %s (%.3f s)", command, self._name(asked), error.message, error.hint, time.monotonic() - started)
@@ -413,7 +432,7 @@ class Agent:
     def _load_rules(self, more: Iterable[local.Local] = ()) -> None:
         """Load the rules for all of the node's ports. The caller holds the lock of them."""
         found = {one.interface: one for one in [*self._known_locals(), *more]}
-        trusted = [one.interface for one in found.values() if one.network == self.options["trusted_network"]]
+        trusted = [one for one in found.values() if one.network == self.options["trusted_network"]]
         text = local.rules(found.values(), tuple(self.options["api"]), trusted)
         if text != self._rules:
             run(["nft", "-f", "-"], "load the rules of the node's ports", stdin=text)
@@ -426,6 +445,23 @@ class Agent:
         names = set(self.databases.marked())
         known = {one.interface: one for ids in rows if "honeycomb-local-port" in ids for one in [local.local_of(ids)]}
         return [one for name, one in known.items() if name in names]
+
+    def tell_names(self) -> None:
+        """Tell the node's name server which network may look up which names, again whenever that changes. Returns never."""
+        told, path = None, Path(self.options["names"])
+        while True:
+            with self.databases.seen:
+                networks = self.databases.south.networks()
+                if networks == told:
+                    self.databases.seen.wait(1)
+                    continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(".new")
+            partial.write_text(names.corefile(networks))
+            for place, mode in ((path.parent, 0o755), (partial, 0o644)):  # the name server is another user
+                place.chmod(mode)
+            partial.rename(path)
+            told = networks
 
     def begin(self) -> None:
         """Put right what a reboot left: interfaces in the switch's database of sandboxes that are gone, rules that are not loaded."""
@@ -497,6 +533,7 @@ def main(path: str) -> int:
         databases.open()
         agent = Agent(options, databases)
         agent.begin()
+        threading.Thread(target=agent.tell_names, name="names", daemon=True).start()
         serve(options["socket"], agent)
     except CloudError as error:
         LOG.error("%s. %s", error.message, error.hint)

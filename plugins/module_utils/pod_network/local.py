@@ -10,6 +10,7 @@ begin nothing else with the node, and nobody reaches pods through the node.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ PREFIX = "hcl-"
 TABLE = "honeycomb-pods"
 API_PORT = 6443  # on the node's address in a network; the API's own port may be another
 DNS_PORT = 53
+SERVER_PORT = 10053  # at which the node's name server listens, because something else of the node may have port 53
 
 
 @dataclass(frozen=True)
@@ -54,16 +56,27 @@ def links(local: Local) -> str:
     return "".join(f"{line}\n" for line in [*lines, f"link set dev {name} up"])
 
 
-def rules(locals_: Iterable[Local], api: tuple[str, int], hosts: Iterable[str]) -> str:
+def subnets(local: Local) -> list[str]:
+    """Return the subnets of a network."""
+    return [str(ipaddress.ip_interface(address).network) for address in local.addresses]
+
+
+def rules(locals_: Iterable[Local], api: tuple[str, int], trusted: Iterable[Local]) -> str:
     """Return the nftables table for all networks of the node.
 
-    ``api``: IPv4 address and port of Kubernetes' API. ``hosts``: the interfaces of networks whose pods may reach what the node can reach.
+    ``api``: IPv4 address and port of Kubernetes' API. ``trusted``: networks whose pods may reach what the node can reach.
     """
     addresses = sorted(address.partition("/")[0] for local in locals_ for address in local.addresses)
     four, six = ([one for one in addresses if (":" in one) == version] for version in (False, True))
     elements = {"local4": ("ipv4_addr", four), "local6": ("ipv6_addr", six)}
     sets = "\n".join(_set(name, kind, found) for name, (kind, found) in elements.items())
-    trusted = "".join(f'    iifname "{name}" accept\n' for name in sorted(hosts))
+    hosts = sorted(trusted, key=lambda local: local.interface)
+    let_in = "".join(f'    iifname "{local.interface}" accept\n' for local in hosts)
+    let_out = "".join(
+        f'    ip{6 if ":" in subnet else ""} saddr {subnet} oifname != "{PREFIX}*" masquerade\n'
+        for local in hosts
+        for subnet in subnets(local)
+    )
     # Before addresses are translated (-100), by this table or by kube-proxy's: what is not let in here meets none of them.
     return f"""table inet {TABLE} {{
 }}
@@ -74,20 +87,22 @@ table inet {TABLE} {{
     type filter hook prerouting priority mangle; policy accept;
     iifname != "{PREFIX}*" accept
     ct state established,related accept
-{trusted}    meta l4proto {{ tcp, udp }} ip daddr @local4 th dport {DNS_PORT} accept
+{let_in}    meta l4proto {{ tcp, udp }} ip daddr @local4 th dport {DNS_PORT} accept
     meta l4proto {{ tcp, udp }} ip6 daddr @local6 th dport {DNS_PORT} accept
     ip daddr @local4 tcp dport {API_PORT} accept
     icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} accept
     counter drop
   }}
-  chain to_api {{
+  chain to_servers {{
     type nat hook prerouting priority dstnat - 5; policy accept;
+    iifname "{PREFIX}*" ip daddr @local4 meta l4proto {{ tcp, udp }} th dport {DNS_PORT} redirect to :{SERVER_PORT}
+    iifname "{PREFIX}*" ip6 daddr @local6 meta l4proto {{ tcp, udp }} th dport {DNS_PORT} redirect to :{SERVER_PORT}
     iifname "{PREFIX}*" ip daddr @local4 tcp dport {API_PORT} dnat ip to {api[0]}:{api[1]}
   }}
   chain as_the_node {{
     type nat hook postrouting priority srcnat - 5; policy accept;
     oifname != "{PREFIX}*" ct original ip daddr @local4 masquerade
-  }}
+{let_out}  }}
   chain to_pods {{
     type filter hook forward priority filter; policy accept;
     oifname != "{PREFIX}*" accept

@@ -60,6 +60,8 @@ class Northbound(client.Database):
         return idl
 
     def _notice(self, event: str, row: Any) -> None:
+        if row._table.name not in COLUMNS:  # of the server itself
+            return
         if event == client.library.ROW_DELETE:
             self._changed.pop(row.uuid, None)
             self._gone[row.uuid] = row

@@ -31,6 +31,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.servic
 
 PREFIX = "pod/"
 ALL_PODS = "hc.pods"
+ALL_NAMES = "*"  # instead of namespaces: the operator's pods may look up every name
 NODE = ""  # among the policies: what passes between pods and their nodes
 LOCAL = ""  # among the Services: those that each network has on its nodes
 NOWHERE = "-"  # no host has this name; a port that asks for it is claimed by none
@@ -143,6 +144,7 @@ class State:
         self._asked: set[str] = set()  # Services to look at
         self._parts: dict[str, set[str]] = defaultdict(set)  # Service -> slices of it
         self._judged: set[str] = set()  # policies to look at
+        self._named_anew = True  # whether other namespaces belong to a network
         self._groups: dict[policies.Group, set[str]] = {}  # group of pods -> policies that need it
         self._acls: dict[str, set[Ref]] = {}  # policy -> its rules
         self._balancers: dict[str, dict[Ref, str]] = {}  # Service -> row -> network in which it is
@@ -177,6 +179,7 @@ class State:
         self._touched |= set(self.refusals)
         self._asked |= {*self.services, *ON_THE_NODE}
         self._judged |= {NODE, *self.policies}
+        self._named_anew = True
         return True
 
     def set_others(self, network: str, ports: Mapping[str, list[str]]) -> None:
@@ -216,6 +219,7 @@ class State:
             self._touched |= {pod for pod in self.refusals if pod.startswith(f"{key}/")}
             self._touched |= {pod for pod, one in self.pods.items() if one.namespace == key}
             self._judged |= {name for name, one in self.policies.items() if one.namespace == key}
+            self._named_anew |= (before and before.network) != (after and after.network) or before is None or after is None
             self._asked |= {name for name, one in self.services.items() if one.namespace == key}
         elif kind == "sets":
             namespace, _slash, name = key.partition("/")
@@ -247,6 +251,10 @@ class State:
         for key in sorted(self._judged):
             self._judge(key)
         self._judged.clear()
+        if self._named_anew:
+            for network in self.networks.values():
+                self._set_local(network)
+        self._named_anew = False
         for parent, column in self._parents:
             if parent in self.rows:
                 self._set(parent, {**self.rows[parent], column: listed(self._members[parent, column])})
@@ -503,10 +511,22 @@ class State:
             self._router(network)
         self._set(switch, columns)
         self._parents |= {(switch, "ports"), (switch, "load_balancer")}
-        local = Ref("Logical_Switch_Port", network.local_port)
+        self._hold(switch, "ports", Ref("Logical_Switch_Port", network.local_port))
+
+    def _set_local(self, network: Network) -> None:
+        """Write the nodes' port in a network, with the namespaces whose names its pods may look up, so that every node knows them."""
+        namespaces = [one.name for one in self.namespaces.values() if (one.network or self.system.name) == network.name]
+        tenant, _dot, short = network.name.partition(".")
+        facts = {
+            "tenant": tenant,
+            "network": short,
+            "subnets": " ".join(map(str, network.subnets)),
+            "namespaces": ALL_NAMES if network.name == self.system.name else " ".join(sorted(namespaces)),
+        }
         identity = " ".join([network.local_mac, *(address.partition("/")[0] for address in network.local)])
-        self._set(local, self._fixed_port(local.key, "localport", [identity], {}))
-        self._hold(switch, "ports", local)
+        columns = self._fixed_port(network.local_port, "localport", [identity], {})
+        columns["external_ids"] |= {f"honeycomb-{name}": value for name, value in facts.items()}
+        self._set(Ref("Logical_Switch_Port", network.local_port), columns)
 
     def _remove_network(self, name: str) -> None:
         if name in self.networks:
@@ -526,7 +546,16 @@ class State:
         """The operator's network has a router of its own, by which its pods reach Services."""
         router, port = Ref("Logical_Router", network.name), Ref("Logical_Router_Port", f"lrp.{network.name}")
         lengths = [subnet.prefixlen for subnet in network.subnets]
-        self._set(router, {"name": network.name, "ports": [port], "external_ids": marks(OWNER, network.name)})
+        routes = []
+        for subnet, address in zip(network.subnets, network.local, strict=True):
+            # The operator's pods reach what their node reaches, through it.
+            prefix = "::/0" if subnet.version == 6 else "0.0.0.0/0"
+            ref = Ref("Logical_Router_Static_Route", f"{network.name} {prefix}")
+            columns = {"ip_prefix": prefix, "nexthop": address.partition("/")[0]}
+            self._set(ref, {**columns, "external_ids": marks(OWNER, ref.key)})
+            routes += [ref] if ref not in routes else []
+        content = {"name": network.name, "ports": [port], "static_routes": listed(routes)}
+        self._set(router, {**content, "external_ids": marks(OWNER, network.name)})
         columns = {
             "name": port.key,
             "mac": derived_mac(port.key),

@@ -85,7 +85,7 @@ def test_the_nodes_own_port_lets_in_names_and_the_api_only():
     assert "elements = { fd60::2 }" in text
     assert "dnat ip to 192.0.2.100:6443" in text
     assert 'iifname "hcl-' not in text.replace('iifname "hcl-*"', "")
-    assert f'iifname "{one.interface}" accept' in local.rules([one], ("192.0.2.100", 6443), [one.interface])
+    assert f'iifname "{one.interface}" accept' in local.rules([one], ("192.0.2.100", 6443), [one])
     assert "elements" not in local.rules([], ("192.0.2.100", 6443), [])
 
 

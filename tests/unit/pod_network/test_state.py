@@ -198,6 +198,7 @@ def test_a_port_that_nobody_needs_is_removed_at_the_start(known):
     other = state.State(SYSTEM)
     other.set_networks({"red.front": FRONT, "red.tiny": TINY})
     other.seed(rows)
+    other.replace("namespaces", known.namespaces)
     other.settle()
     changes = {str(change) for change in plan(rows, other.rows)}
     assert changes == {
