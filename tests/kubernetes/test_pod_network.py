@@ -68,6 +68,12 @@ def test_full_packets_pass_and_larger_ones_do_not(pods, cast):
     assert not pods.reaches(cast["a"], cast["b"].ip4, 1450 - 27)
 
 
+def test_packets_in_fragments_pass(pods, cast):
+    for address in (cast["b"].ip4, cast["c"].ip4):  # ICMPv6 in fragments is forbidden
+        command = pods.inside(cast["a"], f"ping -n -c 3 -i 0.2 -W 1 -M dont -s 4000 {address}")
+        assert pods.hosts.run("node1", command).returncode == 0, address
+
+
 @pytest.mark.parametrize(("source", "target"), [("a", "x"), ("x", "a"), ("a", "y"), ("a", "s"), ("s", "a"), ("t", "x")])
 def test_pods_of_other_networks_are_not_reached(pods, cast, source, target):
     assert not pods.reaches(cast[source], cast[target].ip4)
@@ -106,9 +112,11 @@ def arrivals(pods: Pods, cast: dict[str, Sandbox], hosts: Hosts) -> dict:
 
 def test_honest_frames_of_a_pod_arrive(arrivals):
     expected = {"local": {"local"}, "remote": {"remote"}, "both": {"local", "remote"}}
-    wrong = {name: got for name, (who, got) in arrivals.items() if who != "nobody" and got != expected[who]}
+    # A network with Services follows connections, and a fragment whose first one never comes belongs to none. Whole packets: see above.
+    honest = {name: (who, got) for name, (who, got) in arrivals.items() if who != "nobody" and "honest fragment" not in name}
+    wrong = {name: got for name, (who, got) in honest.items() if got != expected[who]}
     assert not wrong, wrong
-    assert sum(who != "nobody" for who, _got in arrivals.values()) >= 18
+    assert len(honest) >= 14
 
 
 def test_forged_frames_of_a_pod_arrive_nowhere(arrivals):
@@ -156,38 +164,35 @@ def test_nobody_reaches_pods_through_a_node(cast, hosts):
 
 def test_what_is_asked_twice_is_done_once(pods, hosts):
     pod = pods.run("pn-red", "twice", "node3")
-    if pod.node in pods.kubelets:
-        pytest.skip("its kubelet asks, and once is enough")
-    before = pod.addresses
-    assert [one["address"].partition("/")[0] for one in pods.cni("ADD", pod)["ips"]] == before
+    before = sorted(pod.addresses)
+    assert sorted(one["address"].partition("/")[0] for one in pods.cni("ADD", pod)["ips"]) == before
     assert pods.cni("CHECK", pod, {"prevResult": {"cniVersion": "1.1.0", "ips": [{"address": f"{pod.ip4}/24"}]}})["status"] == 0
     assert pods.cni("CHECK", pod, {"prevResult": {"cniVersion": "1.1.0", "ips": [{"address": "10.60.0.99/24"}]}})["status"] == 1
     assert pods.cni("STATUS", pod)["status"] == 0
     for _ in range(2):
         assert pods.cni("DEL", pod)["status"] == 0
     assert pods.cni("CHECK", pod)["status"] == 1
-    number = hosts.run("node3", f"ip -json link | grep -c 'pod/{pod.key}'").stdout.strip()
-    assert number == "0"
+    assert not links(hosts, pod)
     pods.delete(pod)
 
 
+def links(hosts: Hosts, pod: Sandbox) -> list[str]:
+    """The host's interfaces of a pod."""
+    return [link["ifname"] for link in hosts.ask_json(pod.node, "ip -json link") if link.get("ifalias") == f"pod/{pod.key}"]
+
+
 def test_sandboxes_that_the_runtime_does_not_know_are_collected(pods, hosts, cast):
-    pod = pods.create("pn-red", "leak", "node3")
-    if pod.node in pods.kubelets:
-        pytest.skip("a runtime would collect the others' sandboxes too")
-    pods.plug(pod)
-    others = [one for one in pods.sandboxes.values() if one.node == "node3" and one is not pod]
-    valid = [{"containerID": one.container, "ifname": "eth0"} for one in others]
-    assert pods.cni("GC", pod, {"cni.dev/valid-attachments": valid})["status"] == 0
-    assert pods.interface(pod) == {}
-    assert all(pods.interface(one) for one in others)
+    pod = pods.run("pn-red", "leak", "node3")
+    others = [one for one in pods.attachments("node3") if one["containerID"] != pod.container]
+    assert others
+    assert pods.cni("GC", pod, {"cni.dev/valid-attachments": others})["status"] == 0
+    assert pods.attachments("node3") == others
+    assert not links(hosts, pod)
     pods.delete(pod)
 
 
 def test_a_sandbox_of_an_earlier_pod_of_the_name_gets_nothing(pods):
     pod = pods.create("pn-red", "again", "node3")
-    if pod.node in pods.kubelets:
-        pytest.skip("its kubelet knows the pod")
     right = pod.uid
     pod.uid, pod.container, pod.netns = "00000000-0000-0000-0000-000000000000", "f" * 64, "test-nobody"
     pods.hosts.ask("node3", "ip netns add test-nobody")
@@ -328,4 +333,4 @@ def test_nothing_is_left_of_pods_that_are_gone(pods, hosts):
         return gone.key in hosts.ask("control1", "ovn-nbctl --no-leader-only --bare --columns=name list Logical_Switch_Port")
 
     wait_until(lambda: not left(), 20, "the port is removed")
-    assert hosts.run("node3", f"ip -json link | grep -c 'pod/{gone.key}'").stdout.strip() == "0"
+    wait_until(lambda: not links(hosts, gone), 20, "the interfaces are removed")

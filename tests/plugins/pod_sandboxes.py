@@ -141,6 +141,13 @@ class Pods:
         found = [dict(row[0][1]) for row in listing["data"]]
         return next((ids for ids in found if ids.get("ovn-installed") == "true"), {})
 
+    def attachments(self, node: str) -> list[dict]:
+        """What a runtime would call the valid attachments of a node: all that are there."""
+        listing = self.hosts.ask_json(node, "ovs-vsctl --format=json --columns=external_ids find Interface external_ids:honeycomb=pods")
+        found = [dict(row[0][1]) for row in listing["data"]]
+        pairs = [{"containerID": ids["honeycomb-container"], "ifname": ids["honeycomb-interface"]} for ids in found]
+        return sorted(pairs, key=lambda pair: pair["containerID"])
+
     def delete(self, pod: Sandbox) -> None:
         """Remove a pod and its sandbox."""
         self.core.delete_namespaced_pod(pod.name, pod.namespace, grace_period_seconds=0)
