@@ -22,8 +22,8 @@ def go(*arguments: str, folder: Path) -> str:
 def replacements(described: dict, version: str) -> list[str]:
     """Return the replace lines that a program needs whose repository publishes its parts as modules of their own, as Kubernetes does.
 
-    ``described``: the module's go.mod, in which they are folders, as `go mod edit -json` has it. Kubernetes 1.36.3 goes with v0.36.3; a part
-    whose path ends with a major version (/v8) has the program's own version.
+    ``described``: the module's go.mod, in which they are folders, as `go mod edit -json` has it. Kubernetes 1.36.3 goes with v0.36.3; a
+    part whose path ends with a major version (/v8) has the program's own version.
     """
     parts = [entry["Old"]["Path"] for entry in described.get("Replace") or [] if entry["New"]["Path"].startswith("./")]
     versions = {part: version if re.search(r"/v\d+$", part) else f"0.{version.partition('.')[2]}" for part in parts}

@@ -35,8 +35,8 @@ LET_GO = 10  # seconds within which the kernel gives a device up after its last 
 class Attachment:
     """A volume that this node has.
 
-    ``record``: as host code of cloud disks takes it, its mountpoint being where the volume is staged, also of a raw device. ``device``: empty
-    until it is mapped. ``targets``: path of a pod -> whether it is read-only there.
+    ``record``: as the host's code of cloud disks takes it; its mountpoint is where the volume is staged, also of a raw device. ``device``:
+    empty until it is mapped. ``targets``: path of a pod -> whether it is read-only there.
     """
 
     record: host.Record

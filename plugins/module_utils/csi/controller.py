@@ -107,7 +107,7 @@ class Controller:
         if len(str(volume)) > identifiers.LIMIT:
             raise Refusal("INVALID_ARGUMENT", f"expected an id of at most {identifiers.LIMIT} characters, found {volume}")
         zones = capabilities.topology(
-            [zone for zone in request.parameters.get(ZONES, "").split(",") if zone],
+            [zone for zone in request.parameters.get(ZONE, "").split(",") if zone],
             [one.segments[ZONE] for one in request.accessibility_requirements.requisite if ZONE in one.segments],
         )
         required, limit = request.capacity_range.required_bytes, request.capacity_range.limit_bytes

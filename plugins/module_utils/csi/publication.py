@@ -92,8 +92,8 @@ def unpublish(volume: str, state: State, name: str, nodes: Mapping[str, Node]) -
     if state.watchers:
         raise Refusal(
             "FAILED_PRECONDITION",
-            f"volume {volume} is attached at node {owner.host} and open at {', '.join(state.watchers)}; missing is its release there, or the "
-            f"fence of {owner.host}: {', '.join(missing)} is not on Ceph's blocklist",
+            f"volume {volume} is attached at node {owner.host} and open at {', '.join(state.watchers)}; missing is its release there, or "
+            f"the fence of {owner.host}: {', '.join(missing)} is not on Ceph's blocklist",
             "Let the node unstage it. If that node is lost: playbooks/day2/node/failure.yml.",
         )
     if not state.client:

@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The CSI driver as a process: ``python3 -m ...csi.server controller|node``. Serves one Unix socket; on a node the kubelet's registration too.
+"""The CSI driver as a process: ``python3 -m ...csi.server controller|node``. It serves a Unix socket.
 
 The classes of the messages are made from the .proto files by protoc when the unit starts, into the folder STUBS.
 """
@@ -93,7 +93,7 @@ def code_of(error: CloudError) -> str:
 def servicer(base: type, answers: object, codes: Any) -> object:
     """Return an instance of ``base`` that answers by the methods of the same names of ``answers``.
 
-    ``codes``: grpc.StatusCode. What goes wrong is told with a code and in words, and is in the journal; requests, which may hold secrets, are not.
+    ``codes``: grpc.StatusCode. What goes wrong is told with a code and in words, in the journal too. Requests, which may hold secrets, are not.
     """
 
     def method(name: str, call: Callable[[Any], Any]) -> Callable:

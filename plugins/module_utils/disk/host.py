@@ -164,8 +164,8 @@ def _tenant_key(cluster: Cluster, record: Record) -> Iterator[Path]:
 def map_device(record: Record, key: Path, exclusive: bool = True, launcher: Sequence[str] = ()) -> str:
     """Return the block device of the disk's image, which is opened with the tenant's key in file ``key``. Raises CloudError.
 
-    ``exclusive``: the kernel keeps its lock whoever asks for it, so that nobody can grow or snapshot the image meanwhile. ``launcher``: what
-    starts the storage daemon, for a caller that may end before the disk is detached.
+    ``exclusive``: the kernel keeps its lock whoever asks for it, so that nobody can grow or snapshot the image meanwhile. ``launcher``:
+    what starts the storage daemon, for a caller that may end before the disk is detached.
     """
     user = record.tenant_user.removeprefix("client.")
     if record.method == "kernel":

@@ -11,16 +11,8 @@ from typing import Any
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import (
-    CLIENT,
-    CONTAINER,
-    OWNER,
-    VOLUME,
-    Disk,
-    NotOwner,
-    Owner,
-    parse,
-)
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk import owner as owners
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import CONTAINER, OWNER, Disk, NotOwner, Owner, parse
 
 try:
     import rados
@@ -30,7 +22,7 @@ except ImportError:  # Cluster says it in words
 
 # cls_rbd keeps an image's metadata in the omap of its header, under this prefix and as it is.
 PREFIX = "metadata_"
-OURS = tuple(PREFIX + name for name in (OWNER, CONTAINER, VOLUME, CLIENT))
+OURS = tuple(PREFIX + name for name in (OWNER, CONTAINER, owners.VOLUME, owners.CLIENT))
 
 
 class Store:
@@ -118,7 +110,7 @@ class Store:
         before = disk.owner.text() if disk.owner != Owner() else ""
         if (after, client) == (disk.owner, disk.client):
             return
-        values = {OWNER: after.text()} | ({CLIENT: client} if client != disk.client else {})
+        values = {OWNER: after.text()} | ({owners.CLIENT: client} if client != disk.client else {})
         handle = self.within(disk.tenant)
         try:
             with rados.WriteOpCtx() as operation:
@@ -142,7 +134,7 @@ class Store:
 
     def describe_volume(self, disk: Disk, volume: dict[str, Any]) -> None:
         """Write what is known of the disk as a volume of pods."""
-        self._note(disk, VOLUME, volume)
+        self._note(disk, owners.VOLUME, volume)
         disk.volume = volume
 
     def _note(self, disk: Disk, name: str, value: dict[str, Any]) -> None:
