@@ -118,7 +118,8 @@ def _launcher(record: host.Record) -> list[str]:
         "systemd-run",
         "--quiet",
         "--collect",
-        f"--unit=honeycomb-volume-{record.key}",
+        # A name that is never used again: systemd may not have forgotten the one of a moment ago.
+        f"--unit=honeycomb-volume-{record.key}-{time.monotonic_ns() // 1000}",
         f"--description=Volume {record.key} of a pod",
         *(f"--property={one}" for one in properties),
     ]

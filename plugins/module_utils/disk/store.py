@@ -80,7 +80,8 @@ class Store:
 
     @staticmethod
     def _disk(tenant: str, name: str, identity: str, values: dict[str, bytes]) -> Disk:
-        owner, container, volume, client = (values.get(key, b"").decode() for key in OURS)
+        # librados gives None for a value that is empty.
+        owner, container, volume, client = ((values.get(key) or b"").decode() for key in OURS)
         return Disk(
             tenant,
             name,

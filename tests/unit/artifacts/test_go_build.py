@@ -79,6 +79,30 @@ def test_a_build_leaves_programs_and_their_manifest(base, build, program):
 
 
 @needs_go
+def test_files_of_modules_are_taken_as_they_are(base, build, program, monkeypatch, tmp_path):
+    """The interface definition of a module, without a program beside it."""
+    (program.source / "go.mod").write_text("module text\n\ngo 1.24\n\nrequire example.net/hello v1.2.3\n")
+    (program.source / "go.sum").write_text("example.net/hello v1.2.3 h1:sum=\n")
+    (tmp_path / "hello/hello.proto").write_text("syntax\n")
+    monkeypatch.setattr(go_build, "module_folder", lambda go, module, work, environment: tmp_path / module.rpartition("/")[2])
+    wanted = replace(program, files=(("hi.proto", "example.net/hello", "hello.proto"),))
+    assert wanted.folder != program.folder
+    build(wanted)
+    assert (base / wanted.folder / "hi.proto").read_text() == "syntax\n"
+    assert set(json.loads((base / wanted.folder / "manifest.json").read_text())) == {"hi.proto"}
+
+
+@needs_go
+@pytest.mark.parametrize(("line", "wrong"), [("example.net/hello v1.2.3 h1:other=", "lacks the line"), ("", "lacks the line")])
+def test_a_module_that_is_not_the_one_of_go_sum_is_refused(monkeypatch, tmp_path, line, wrong):
+    (tmp_path / "go.sum").write_text(f"{line}\n")
+    said = json.dumps({"Path": "example.net/hello", "Version": "v1.2.3", "Sum": "h1:sum=", "Dir": "/nowhere"})
+    monkeypatch.setattr(subprocess, "run", lambda *_args, **_options: subprocess.CompletedProcess([], 0, said, ""))
+    with pytest.raises(CloudError, match=wrong):
+        go_build.module_folder("go", "example.net/hello", tmp_path, {})
+
+
+@needs_go
 def test_a_failed_build_shows_the_logs_end_and_leaves_nothing_to_take_for_whole(base, build, program, tmp_path):
     (tmp_path / "hello/main.go").write_text("package main\n\nfunc main() { missing() }\n")
     with pytest.raises(CloudError, match=r"build of hello failed(.|\n)*undefined: missing") as failed:
@@ -153,7 +177,9 @@ def test_what_the_role_can_build_is_pinned_with_its_module():
     pinned = [folder for name in (ROLE / "files").iterdir() for folder in name.iterdir()]
     assert {folder.parent.name for folder in pinned} == set(known)
     for folder in pinned:
-        go_build.Program(folder.parent.name, folder.name, known[folder.parent.name]["module"], folder).check()
+        files = tuple((one["name"], one["module"], one["path"]) for one in known[folder.parent.name].get("files", []))
+        go_build.Program(folder.parent.name, folder.name, known[folder.parent.name]["module"], folder, files=files).check()
+        assert all(f"{module} v" in (folder / "go.sum").read_text() for _name, module, _path in files)
         assert (folder / "go.sum").stat().st_size
     for name, version in yaml.safe_load((ROLE / "defaults/main.yml").read_text())["go_programs_versions"].items():
         assert ROLE / "files" / name / version in pinned
