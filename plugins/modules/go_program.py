@@ -30,7 +30,7 @@ options:
         type: str
         required: true
       version:
-        description: Version of the module, without C(v). It is the version of all programs in the manifest.
+        description: Version of the module, without C(v). In the manifest each program has the version of the module that it is in.
         type: str
         required: true
       module:

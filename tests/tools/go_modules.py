@@ -42,10 +42,17 @@ def main() -> None:
     folder = ROLE / "files" / name / version
     former = sorted(folder.parent.iterdir(), key=lambda path: [int(part) for part in path.name.split(".")])[-1]
     tools = [f"tool {entry['Path']}" for entry in json.loads(go("mod", "edit", "-json", folder=former)).get("Tool") or []]
+    # Other modules that programs are built from keep their versions; `go get` in the new folder takes others.
+    required = json.loads(go("mod", "edit", "-json", folder=former)).get("Require") or []
+    kept = [
+        f"require {one['Path']} {one['Version']}"
+        for one in required
+        if one["Path"] != module and any(tool.startswith(f"tool {one['Path']}/") for tool in tools)
+    ]
     folder.mkdir(exist_ok=True)
     downloaded = json.loads(go("mod", "download", "-json", f"{module}@v{version}", folder=ROLE.parent))
     described = json.loads(go("mod", "edit", "-json", downloaded["GoMod"], folder=ROLE.parent))
-    lines = [f"module {name}", f"go {described['Go']}", f"require {module} v{version}", *tools, *replacements(described, version)]
+    lines = [f"module {name}", f"go {described['Go']}", f"require {module} v{version}", *kept, *tools, *replacements(described, version)]
     (folder / "go.mod").write_text("\n\n".join(lines) + "\n")
     if tools:
         go("mod", "tidy", folder=folder)

@@ -105,14 +105,28 @@ def build(program: Program, base: Path, work: Path, lock: int) -> None:
         if done.returncode:
             end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
             raise CloudError(f"The build of {program.name} failed with status {done.returncode}:\n{end}", f"The complete log is {log}.")
+    versions = program_versions((work / "go.mod").read_text())
     for name, module, path in program.files:
-        shutil.copyfile(module_folder(go, module, work, environment) / path, output / name)
-    (output / "manifest.json").write_text(json.dumps(manifest(output, base / program.folder, program.version), indent=1) + "\n")
+        folder, versions[name] = module_folder(go, module, work, environment)
+        shutil.copyfile(folder / path, output / name)
+    (output / "manifest.json").write_text(json.dumps(manifest(output, base / program.folder, versions), indent=1) + "\n")
     output.rename(base / program.folder)
 
 
-def module_folder(go: str, module: str, work: Path, environment: dict[str, str]) -> Path:
-    """Return where Go keeps a module, in the version that go.mod in ``work`` names. Raises CloudError unless go.sum has its checksum."""
+def program_versions(text: str) -> dict[str, str]:
+    """Return the version of each program of a go.mod, by the program's name: that of the module that its package is in."""
+    modules = dict(re.findall(r"^\s*(?:require )?(\S+) v(\d\S*)", text, re.MULTILINE))
+    packages = re.findall(r"^\s*(?:tool )?([\w.-]+\.[\w-]+/\S+)$", text, re.MULTILINE)
+    versions = {}
+    for package in packages:
+        inside = [module for module in modules if f"{package}/".startswith(f"{module}/")]
+        if inside:
+            versions[re.sub(r"/v\d+$", "", package).rpartition("/")[2]] = modules[max(inside, key=len)]
+    return versions
+
+
+def module_folder(go: str, module: str, work: Path, environment: dict[str, str]) -> tuple[Path, str]:
+    """Return where Go keeps a module, and its version, which go.mod in ``work`` names. Raises CloudError unless go.sum has its checksum."""
     command = [go, "mod", "download", "-json", module]
     done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)
     try:
@@ -122,13 +136,13 @@ def module_folder(go: str, module: str, work: Path, environment: dict[str, str])
         raise CloudError(f"{module} cannot be downloaded: {done.stdout[-1000:]}{done.stderr[-1000:]}", "Does go.mod require it?") from error
     if line not in (work / "go.sum").read_text().splitlines():
         raise CloudError(f"go.sum lacks the line of {module} {described['Version']}", "make go-mod writes it.")
-    return folder
+    return folder, described["Version"].removeprefix("v")
 
 
-def manifest(programs: Path, place: Path, version: str) -> dict[str, dict[str, str]]:
-    """Return the entries of cloud_artifacts for the files in ``programs``, which will be in ``place``."""
+def manifest(programs: Path, place: Path, versions: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Return the entries of cloud_artifacts for the files in ``programs``, which will be in ``place``; ``versions`` by their names."""
     files = sorted(programs.iterdir())
-    return {file.name: {"version": version, "url": (place / file.name).as_uri(), "sha256": checksum(file)} for file in files}
+    return {file.name: {"version": versions[file.name], "url": (place / file.name).as_uri(), "sha256": checksum(file)} for file in files}
 
 
 def whole_manifest(base: Path, programs: list[Program]) -> str:

@@ -84,12 +84,38 @@ def test_files_of_modules_are_taken_as_they_are(base, build, program, monkeypatc
     (program.source / "go.mod").write_text("module text\n\ngo 1.24\n\nrequire example.net/hello v1.2.3\n")
     (program.source / "go.sum").write_text("example.net/hello v1.2.3 h1:sum=\n")
     (tmp_path / "hello/hello.proto").write_text("syntax\n")
-    monkeypatch.setattr(go_build, "module_folder", lambda go, module, work, environment: tmp_path / module.rpartition("/")[2])
+    monkeypatch.setattr(go_build, "module_folder", lambda go, module, work, environment: (tmp_path / module.rpartition("/")[2], "1.2.3"))
     wanted = replace(program, files=(("hi.proto", "example.net/hello", "hello.proto"),))
     assert wanted.folder != program.folder
     build(wanted)
     assert (base / wanted.folder / "hi.proto").read_text() == "syntax\n"
-    assert set(json.loads((base / wanted.folder / "manifest.json").read_text())) == {"hi.proto"}
+    entries = json.loads((base / wanted.folder / "manifest.json").read_text())
+    assert {name: entry["version"] for name, entry in entries.items()} == {"hi.proto": "1.2.3"}
+
+
+def test_each_program_has_the_version_of_its_module():
+    text = """module several
+
+go 1.26.0
+
+require (
+\texample.net/one v1.2.3 // indirect
+\texample.net/two/v8 v8.6.0 // indirect
+\texample.net/one/part v0.1.0 // indirect
+)
+
+tool (
+\texample.net/one/cmd/first
+\texample.net/one/part/cmd/second
+)
+
+tool example.net/two/v8/cmd/third
+
+tool example.net/two/v8
+
+replace example.net/two/v8 => example.net/two/v8 v8.6.0
+"""
+    assert go_build.program_versions(text) == {"first": "1.2.3", "second": "0.1.0", "third": "8.6.0", "two": "8.6.0"}
 
 
 @needs_go

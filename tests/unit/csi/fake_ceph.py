@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""As much of the libraries rados and rbd as the driver uses, in memory: what the code does with them is the code's, what they do is a sketch."""
+"""As much of the libraries rados and rbd as the driver uses, in memory: a sketch of what they do."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ class TestVolumes:
             if not token:
                 break
         assert len(found) == len(set(found)) == 5
-        refused("ABORTED", driver.ListVolumes, request(starting_token="invalid-token"))
+        refused("ABORTED", driver.ListVolumes, request(**{"starting_token": "invalid-token"}))
 
     def test_whether_a_volume_can_be_used_so_is_said_in_words(self, driver, volume):
         assert driver.ValidateVolumeCapabilities(request(volume_id=VOLUME, volume_context={})).confirmed.volume_capabilities
