@@ -20,6 +20,7 @@ ALLOWED = {
     "etcd": {"service"},
     "kubernetes": {"etcd"},
     "network": {"ovsdb"},
+    "pod_network": {"network", "ovsdb"},
 }
 # They bring subjects together: no subject imports them.
 FLOWS = {"csi", "failure", "inventory", "tenant"}

@@ -93,7 +93,7 @@ def code_of(error: CloudError) -> str:
 def servicer(base: type, answers: object, codes: Any) -> object:
     """Return an instance of ``base`` that answers by the methods of the same names of ``answers``.
 
-    ``codes``: grpc.StatusCode. What goes wrong is told with a code and in words, also in the journal. Requests may hold secrets: nobody sees them.
+    ``codes``: grpc.StatusCode. What goes wrong is told with a code and in words, also in the journal; requests, which may hold secrets, are not.
     """
 
     def method(name: str, call: Callable[[Any], Any]) -> Callable:

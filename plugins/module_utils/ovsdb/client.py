@@ -57,8 +57,12 @@ class Database:
         for table, names in columns.items():
             helper.register_columns(table, names)
         self.columns = columns
-        self.idl = library.Idl(remote, helper, leader_only=remote.startswith("ssl:"))
+        self.idl = self._connect(remote, helper)
         self.wait(lambda: self.idl.change_seqno > 0 and self.idl.has_ever_connected(), "its content")
+
+    def _connect(self, remote: str, helper: Any) -> Any:
+        """Return the library's connection. Who needs another kind of one overrides this."""
+        return library.Idl(remote, helper, leader_only=remote.startswith("ssl:"))
 
     def close(self) -> None:
         """End the connection."""
