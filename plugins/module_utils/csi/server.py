@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -83,6 +84,14 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
+def ready() -> None:
+    """Tell systemd that the sockets are there. Source: sd_notify(3)."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as messenger:
+            messenger.sendto(b"READY=1", address.replace("@", "\0", 1) if address.startswith("@") else address)
+
+
 def code_of(error: CloudError) -> str:
     """Return the gRPC code by which a failure is told."""
     if isinstance(error, Refusal):
@@ -126,6 +135,7 @@ def serve(servers: list[tuple[Path, Callable[[Any], None]]], grpc: Any) -> None:
         server.add_insecure_port(f"unix:{path}")
         server.start()
         running.append(server)
+    ready()
     say(f"{NAME} listens on {', '.join(str(path) for path, _add in servers)}")
     done.wait()
     for stopped in [server.stop(grace=30) for server in reversed(running)]:
@@ -172,7 +182,7 @@ def main() -> int:
     import csi_pb2_grpc as stubs
     import grpc
 
-    part, codes, socket = sys.argv[1], grpc.StatusCode, Path(os.environ["SOCKET"])
+    part, codes, listening = sys.argv[1], grpc.StatusCode, Path(os.environ["SOCKET"])
     if part == "probe":
         return probe(messages, stubs, grpc)
     answers = controller_answers(messages) if part == "controller" else node_answers(messages)
@@ -184,12 +194,12 @@ def main() -> int:
         else:
             stubs.add_NodeServicer_to_server(servicer(stubs.NodeServicer, answers, codes), server)
 
-    servers = [(socket, add)]
+    servers = [(listening, add)]
     if part == "node":
         import pluginregistration_pb2 as registration_messages
         import pluginregistration_pb2_grpc as registration_stubs
 
-        answer = servicer(registration_stubs.RegistrationServicer, Registration(registration_messages, str(socket)), codes)
+        answer = servicer(registration_stubs.RegistrationServicer, Registration(registration_messages, str(listening)), codes)
         registry = Path(os.environ["REGISTRY"]) / f"{NAME}-reg.sock"
         # Last, because the kubelet comes as soon as it is there.
         servers.append((registry, lambda server: registration_stubs.add_RegistrationServicer_to_server(answer, server)))
