@@ -16,7 +16,7 @@ import cloud_under_test as cloud
 import pytest
 import yaml
 from cluster import host_pod
-from volumes import BLOCK, CONTROLLER, DRIVER, GIB, MOUNT, NODE_SOCKET, Driver, Volume, controllers_socket
+from volumes import BLOCK, DRIVER, GIB, MOUNT, NODE_SOCKET, Driver, Volume, controllers_socket
 
 KEPT = "/etc/honeycomb /var/lib/honeycomb /var/lib/kubelet /run/honeycomb"
 
@@ -104,33 +104,6 @@ def test_a_volume_goes_to_another_node_only_when_its_former_node_has_detached_it
     volume.attach("node2")
     assert driver.owner(volume.id) == {"generation": 2, "host": "node2", "phase": "attached", "source": ""}
     assert "node2" in refused(volume.stage("node1", generation="1"), "FAILED_PRECONDITION"), "what it knows is of another generation"
-
-
-@pytest.mark.parametrize("capability", [MOUNT], ids=["xfs"])
-def test_a_lost_client_is_fenced_alone_before_its_volume_is_free(driver, volume, hosts):
-    """Its storage daemon is stopped, as a host that hangs would: it neither answers nor is gone, and wakes up afterwards."""
-    volume.attach("node1")
-    hosts.ask("node1", f"echo acknowledged >{volume.target}/file && sync -f {volume.target}/file")
-    key = volume.id.partition("/")[2].replace("/", ".")
-    daemon = hosts.ask("node1", f"cat /run/honeycomb/disks/{key}.pid").strip()
-    client = driver.client(volume.id)
-    hosts.ask("node1", f"kill -STOP {daemon}")
-    try:
-        assert client in refused(volume.unpublish("node1"), "FAILED_PRECONDITION"), "its watch is there still"
-        cloud.wait_until(lambda: "code" not in volume.unpublish("node1"), 60, "the end of the client's watch", interval=1)
-        assert client in hosts.ask(CONTROLLER, "ceph osd blocklist ls 2>&1")
-        volume.attach("node2")
-        assert hosts.ask("node2", f"cat {volume.target}/file") == "acknowledged\n"
-    finally:
-        hosts.ask("node1", f"kill -CONT {daemon}")
-    # The former writer wakes up: what it writes comes to nothing.
-    late = hosts.run("node1", f"timeout 60 sh -c 'echo late >{volume.target}/file; sync -f {volume.target}/file'")
-    assert late.returncode != 0, late
-    assert hosts.ask("node2", f"cat {volume.target}/file") == "acknowledged\n"
-    hosts.run(
-        "node1", f"timeout 60 umount --lazy --force {volume.target}; timeout 60 umount --lazy --force {volume.staging}; kill -9 {daemon}"
-    )
-    hosts.ask(CONTROLLER, f"ceph osd blocklist rm {client}")
 
 
 def test_pods_go_on_while_the_driver_restarts(volume, hosts):

@@ -102,7 +102,7 @@ def code_of(error: CloudError) -> str:
 def servicer(base: type, answers: object, codes: Any) -> object:
     """Return an instance of ``base`` that answers by the methods of the same names of ``answers``.
 
-    ``codes``: grpc.StatusCode. What goes wrong is told with a code and in words, also in the journal; requests, which may hold secrets, are not.
+    ``codes``: grpc.StatusCode. What goes wrong is told with a code and in words, in the journal too, without the request and its secrets.
     """
 
     def method(name: str, call: Callable[[Any], Any]) -> Callable:
