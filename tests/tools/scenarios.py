@@ -47,7 +47,10 @@ LAYERS = {
     "control_plane": ("hosts", "pki", "load_balancer", "etcd", "kubernetes"),
     "execution_environment": ("hosts", "pki", "network", "bgp", "load_balancer", "storage", "containers", "etcd", "kubernetes"),
     "failover": ("network", "bgp", "storage", "containers"),
-    "kubernetes": ("hosts", "pki", "load_balancer", "etcd", "kubernetes", "kubernetes_nodes"),
+    "kubernetes": (
+        *("hosts", "pki", "network", "load_balancer", "storage", "etcd"),
+        *("kubernetes", "kubernetes_nodes", "pod_network", "pod_disks"),
+    ),
     "network": ("hosts", "network"),
     "routing": ("hosts", "network", "bgp"),
     "state": ("pki", "network"),
