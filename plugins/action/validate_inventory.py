@@ -214,6 +214,7 @@ class ActionModule(ActionBase):
         if isinstance(first.get("tenants"), list):
             limits, carriers = _network_limits(first, groups), group_rules.zones(groups, groups.get("container_host", []))
             findings += tenant_rules.check_tenants(first["tenants"], CLOUD_OPTIONS["tenants"], limits, carriers)
+            findings += tenant_rules.check_pod_networks(first["tenants"], _taken(first, values, lab))
         for host, variables in values.items():
             findings += option_rules.check_fencing(host, variables.get("cloud_fencing"), bool(groups.get("ovn_gateway")))
             if host in groups.get("ovn_gateway", []):
@@ -240,6 +241,7 @@ def _check_groups(first: dict, groups: dict) -> list[Finding]:
     if any(isinstance(one, dict) and one.get("containers") for one in (tenants if isinstance(tenants, list) else [])):
         findings += group_rules.check_within(groups, "container_host", "ovn_host", "brings the tenants' networks to them")
         findings += group_rules.check_within(groups, "container_host", "ceph_client", "brings the cloud disks to them")
+    findings += group_rules.check_within(groups, "kube_node", "ovn_host", "brings the pods' networks to them")
     findings += group_rules.check_odd(groups, "ceph_mon", "Ceph monitors")
     findings += group_rules.check_odd(groups, "ovn_central", "members of the OVN databases")
     return findings + storage_rules.check_replicas(group_rules.zones(groups, groups.get("ceph_osd", [])), first.get("ceph_cluster_pools"))
@@ -359,6 +361,23 @@ def _network_limits(first: dict, groups: dict) -> declaration.Limits:
         tuple(groups.get("ovn_gateway", [])),
         egress if isinstance(egress, str) and declaration.is_network(egress) else defaults.egress_network,
     )
+
+
+def _taken(first: _Lazy, values: dict[str, _Lazy], lab: dict[str, Any]) -> dict[str, Any]:
+    """Return what pods' networks must leave alone: what it is -> network or address."""
+    found = {name: first.get(name) for name in ("cloud_management_network", "cloud_api_vip")}
+    found["cloud_egress_network"] = first.get("cloud_egress_network", declaration.Limits().egress_network)
+    for name in ("kube_apiserver_service_network", "pod_network_controller_system_subnets", "cloud_public_pools"):
+        value = first.get(name)
+        found |= {f"{name}.{index}": one for index, one in enumerate(value)} if isinstance(value, list) else {name: value}
+    found |= {f"lab_networks.{name}.cidr": cidr for name, cidr in lab.items()}
+    for host, variables in values.items():
+        for name in ("cloud_address", "cloud_underlay_address", "cloud_storage_address"):
+            found[f"{name} of {host}"] = variables.get(name)
+    # The first of several names for the same, and no address of a network that is named: that would say nothing new.
+    unique = {one: what for what, text in reversed(found.items()) if (one := tenant_rules.network(text))}
+    networks = [one for one in unique if one.num_addresses > 1]
+    return {what: str(one) for one, what in unique.items() if one in networks or not any(one[0] in network for network in networks)}
 
 
 def _where(name: str, variables: dict) -> str:

@@ -47,6 +47,13 @@ options:
             type: list
             elements: str
             default: []
+          pods:
+            description:
+              - Whether the network carries pods of Kubernetes, beside its ports and containers. It gets a router then, if it has none.
+              - Subnets of such networks overlap with no other one, with no network of the hosts, and not with the Services' network.
+              - The second address of each subnet is then every node's, for its own pods.
+            type: bool
+            default: false
           bandwidth:
             description: Limits of every port of the network that has none of its own.
             type: dict

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import yaml
 from ansible.errors import AnsibleFilterError
@@ -15,6 +15,10 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes import 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import x509
 
 UNNAMED = "key1"
+# Labels of nodes. Admission NodeRestriction forbids the first's prefix to the nodes themselves.
+POOL = "node-restriction.kubernetes.io/pool"
+ZONE = "topology.kubernetes.io/zone"
+SHARED = "shared"  # the pool of nodes that are in none of their own
 
 
 def _plainly(function: Callable) -> Callable:
@@ -46,6 +50,18 @@ def kubeconfig(user: str, server: str, ca: str, certificate: str, key: str, clus
     )
 
 
+def kube_nodes(hosts: Iterable[str], groups: Mapping[str, list[str]], hostvars: Mapping[str, Mapping]) -> list[dict]:
+    """Return what the cluster is to know of the nodes: name, labels (zone and pool among them), taints, as module kube_node takes them."""
+    found = []
+    for name in hosts:
+        options = hostvars[name]
+        zones = (group.removeprefix("zone_") for group, members in groups.items() if group.startswith("zone_") and name in members)
+        labels = {ZONE: next(zones), POOL: options.get("kubelet_pool") or SHARED}
+        labels |= options.get("kubelet_labels") or {}
+        found.append({"name": name, "labels": labels, "taints": options.get("kubelet_taints") or []})
+    return found
+
+
 def kube_encryption_keys(current: str, accepted: list[str]) -> list[dict]:
     """Return name and secret of the keys with which Secrets in etcd are read; with the first of them they are written.
 
@@ -69,6 +85,7 @@ class FilterModule:
         return {
             "kube_encryption_keys": kube_encryption_keys,
             "kube_arguments": _plainly(flags.arguments),
+            "kube_nodes": kube_nodes,
             "kube_signing_key_id": _plainly(kube_signing_key_id),
             "kubeconfig": kubeconfig,
         }

@@ -74,7 +74,7 @@ def ovn_ports(tenants: list, host: str, encapsulation: str = "vxlan", underlay_m
     """Return the ports that a host plugs; see DOCUMENTATION."""
     limits = declaration.Limits(encapsulation, int(underlay_mtu))
     return [
-        described(tenant["name"], network, port, limits, any(network["name"] in router["networks"] for router in tenant.get("routers", [])))
+        described(tenant["name"], network, port, limits, network["name"] in declaration.routed(tenant))
         for tenant in tenants
         for network in tenant.get("networks", [])
         for port in network.get("ports", [])

@@ -38,6 +38,17 @@ options:
     type: list
     elements: str
     default: []
+  keep:
+    description:
+      - Paths below the image's root that alone are left, patterns allowed, for an image of one program that needs no system around it.
+        Everything when empty.
+    type: list
+    elements: str
+    default: []
+  links:
+    description: Symbolic links to make, path in the image to what it points to.
+    type: dict
+    default: {}
   files:
     description: Files to put in, path in the image to path on this machine. What begins with C(#!) becomes executable.
     type: dict
@@ -85,6 +96,7 @@ def converge(module: AnsibleModule) -> dict:
     folder = Path(options["directory"])
     archive = folder / f"{options['name'].replace(':', '-').replace('/', '-')}.tar"
     image = {name: options[name] for name in ("name", "packages", "suite", "remove", "config")}
+    image |= {name: options[name] for name in ("keep", "links") if options[name]}
     files = {path.lstrip("/"): Path(source).read_bytes() for path, source in options["files"].items()}
     record, digest = archive.with_suffix(".inputs"), build.digest(image, files)
 
@@ -111,6 +123,8 @@ def main() -> None:
         "suite": {"type": "str", "default": "trixie"},
         "mirror": {"type": "str"},
         "remove": {"type": "list", "elements": "str", "default": []},
+        "keep": {"type": "list", "elements": "str", "default": []},
+        "links": {"type": "dict", "default": {}},
         "files": {"type": "dict", "default": {}},
         "config": {"type": "dict", "default": {}},
     }

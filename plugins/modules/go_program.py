@@ -30,7 +30,7 @@ options:
         type: str
         required: true
       version:
-        description: Version of the module, without C(v). It is the version of all programs in the manifest.
+        description: Version of the module, without C(v). In the manifest each program has the version of the module that it is in.
         type: str
         required: true
       module:
@@ -50,6 +50,24 @@ options:
         description: Values that the linker gives to string variables, by the variable's path and name.
         type: dict
         default: {}
+      files:
+        description: Files of modules, to be had as they are, such as interface definitions. Their modules need lines in C(go.sum).
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: Name of the artifact.
+            type: str
+            required: true
+          module:
+            description: Path of the module, which C(go.mod) names with its version.
+            type: str
+            required: true
+          path:
+            description: Path of the file in the module.
+            type: str
+            required: true
 attributes:
   check_mode:
     description: Says what would be built.
@@ -106,6 +124,7 @@ def converge(module: AnsibleModule) -> dict:
             source=Path(entry["source"]),
             tags=tuple(entry["tags"]),
             linker_values=tuple(sorted(entry["linker_values"].items())),
+            files=tuple((one["name"], one["module"], one["path"]) for one in entry["files"]),
         )
         for entry in module.params["programs"]
     ]
@@ -138,6 +157,7 @@ def converge(module: AnsibleModule) -> dict:
 
 def main() -> None:
     """Run the module."""
+    file = {name: {"type": "str", "required": True} for name in ("name", "module", "path")}
     program = {
         "name": {"type": "str", "required": True},
         "version": {"type": "str", "required": True},
@@ -145,6 +165,7 @@ def main() -> None:
         "source": {"type": "path", "required": True},
         "tags": {"type": "list", "elements": "str", "default": []},
         "linker_values": {"type": "dict", "default": {}},
+        "files": {"type": "list", "elements": "dict", "default": [], "options": file},
     }
     run_module(
         {

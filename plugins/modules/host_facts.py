@@ -89,6 +89,11 @@ ansible_facts:
           elements: str
           returned: success
           sample: [cpu, memory, pids]
+        cgroup_limits:
+          description: Whether limits of CPU and memory have an effect, because the cgroup tree has both controllers.
+          type: bool
+          returned: success
+          sample: true
         cpus:
           description: Processors that it may run on.
           type: int

@@ -104,8 +104,10 @@ def test_three_replicas_need_three_zones(validate):
 def test_names_that_certificates_cannot_have(validate):
     long = "node1." + "a" * 60 + ".example.net"
     outcome = validate(variables={"cloud_public_addresses": [], "tenants": [], "cloud_name": "c" * 50}, rename={"node1.example.net": long})
+    too_long = f"host {long}: expected a name that makes a common name of at most 64 characters in certificate"
     assert located(outcome) == [
-        f"host {long}: expected a name that makes a common name of at most 64 characters in certificate ovn-chassis, found 78 ({long})",
+        f"{too_long} kubelet-client, found 90 (system:node:{long})",
+        f"{too_long} ovn-chassis, found 78 ({long})",
         "cloud_name: expected at most 41 characters, so that they fit into the common name of CA kubernetes-front-proxy, "
         f"found 50 ({'c' * 50})",
     ], outcome.output

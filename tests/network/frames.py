@@ -1,6 +1,9 @@
 # ruff: noqa: E501  # a case is one line, so that they can be compared
 """Runs inside a tenant's network namespace: sends forged and honest frames, or writes down which of them arrive.
 
+With ``FRAMES_ENDS`` in the environment, a JSON dictionary, the addresses are others: "me", "local", "remote" and "router", each a MAC
+address, an IPv4 and an IPv6 address.
+
 Each frame carries the number of its case, by which a receiver knows it whatever else was done to it: as text at its end, or, where nothing may
 follow (neighbour discovery), as the flow label of IPv6.
 ``frames.py list`` names the cases; ``send`` sends each a few times; ``capture SECONDS`` prints the numbers seen, with counts, as JSON.
@@ -10,6 +13,7 @@ from __future__ import annotations
 
 import collections
 import json
+import os
 import re
 import socket
 import sys
@@ -20,8 +24,16 @@ ME, IP4, IP6, LINK = "0a:00:00:00:00:11", "10.0.0.11", "fd00:0:0:1::11", "fe80::
 LOCAL = ("0a:00:00:00:00:13", "10.0.0.13", "fd00:0:0:1::13")
 REMOTE = ("0a:00:00:00:00:12", "10.0.0.12", "fd00:0:0:1::12")
 ALIEN = ("0a:00:00:00:00:99", "10.0.0.99", "fd00:0:0:1::99")
+if "FRAMES_ENDS" in os.environ:
+    ends = json.loads(os.environ["FRAMES_ENDS"])
+    (ME, IP4, IP6), LOCAL, REMOTE, ROUTER_END = (tuple(ends[name]) for name in ("me", "local", "remote", "router"))
+    octets = [int(part, 16) for part in ME.split(":")]
+    LINK = "fe80::" + ":".join(
+        f"{high:x}{low:02x}" for high, low in ((octets[0] ^ 2, octets[1]), (octets[2], 0xFF), (0xFE, octets[3]), (octets[4], octets[5]))
+    )
+    ALIEN = (ALIEN[0], f"{IP4.rpartition('.')[0]}.99", f"{IP6.rpartition(':')[0]}:99")
 BROADCAST, ALL_NODES = "ff:ff:ff:ff:ff:ff", "33:33:00:00:00:01"
-ROUTER = ("0a:00:00:00:00:01", "10.0.0.1", "fd00:0:0:1::1")
+ROUTER = ("0a:00:00:00:00:01", "10.0.0.1", "fd00:0:0:1::1") if "FRAMES_ENDS" not in os.environ else ROUTER_END
 REPEAT = 3
 LABEL = 0xC0000
 OUTGOING = 4  # PACKET_OUTGOING, linux/if_packet.h
@@ -163,12 +175,12 @@ def cases(underlay: str = "192.0.2.1") -> list[tuple[str, str, object]]:
         add(f"PPPoE discovery to {whom}", "nobody", Ether(src=ME, dst=mac, type=0x8863))
     for name, who, frame in (
         ("honest gratuitous ARP", "both", Ether(src=ME, dst=BROADCAST) / ARP(op=2, hwsrc=ME, psrc=IP4, pdst=IP4)),
-        ("honest broadcast", "both", Ether(src=ME, dst=BROADCAST) / IP(src=IP4, dst="10.0.0.255") / udp),
+        ("honest broadcast", "both", Ether(src=ME, dst=BROADCAST) / IP(src=IP4, dst=IP4.rpartition(".")[0] + ".255") / udp),
         ("honest multicast", "both", Ether(src=ME, dst="33:33:00:00:01:23") / IPv6(src=IP6, dst="ff02::123") / udp),
         ("gratuitous ARP for the gateway", "nobody", Ether(src=ME, dst=BROADCAST) / ARP(op=2, hwsrc=ME, psrc=ROUTER[1], pdst=ROUTER[1])),
         ("gratuitous ARP request for a neighbour", "nobody", Ether(src=ME, dst=BROADCAST) / ARP(op=1, hwsrc=ME, psrc=REMOTE[1], pdst=REMOTE[1])),
-        ("broadcast with a foreign MAC", "nobody", Ether(src=ALIEN[0], dst=BROADCAST) / IP(src=IP4, dst="10.0.0.255") / udp),
-        ("broadcast with a foreign address", "nobody", Ether(src=ME, dst=BROADCAST) / IP(src=ALIEN[1], dst="10.0.0.255") / udp),
+        ("broadcast with a foreign MAC", "nobody", Ether(src=ALIEN[0], dst=BROADCAST) / IP(src=IP4, dst=IP4.rpartition(".")[0] + ".255") / udp),
+        ("broadcast with a foreign address", "nobody", Ether(src=ME, dst=BROADCAST) / IP(src=ALIEN[1], dst=IP4.rpartition(".")[0] + ".255") / udp),
         ("multicast with a foreign address", "nobody", Ether(src=ME, dst="33:33:00:00:01:23") / IPv6(src=ALIEN[2], dst="ff02::123") / udp),
         ("DHCP offer to all", "nobody", Ether(src=ME, dst=BROADCAST) / IP(src=IP4, dst="255.255.255.255") / UDP(sport=67, dport=68) / BOOTP(op=2)),
         ("advertisement for another to all", "nobody", Ether(src=ME, dst=ALL_NODES) / IPv6(src=LINK, dst="ff02::1") / ICMPv6ND_NA(tgt=ALIEN[2], O=1) / ICMPv6NDOptDstLLAddr(lladdr=ME)),
@@ -179,7 +191,7 @@ def cases(underlay: str = "192.0.2.1") -> list[tuple[str, str, object]]:
         ("listener report with a foreign source", "nobody", Ether(src=ME, dst="33:33:00:00:00:16") / IPv6(src="fe80::99", dst="ff02::16") / IPv6ExtHdrHopByHop() / ICMPv6MLReport2()),
         ("BPDU", "nobody", Ether(src=ME, dst="01:80:c2:00:00:00", type=0x0027)),
         ("LLDP", "nobody", Ether(src=ME, dst="01:80:c2:00:00:0e", type=0x88CC)),
-        ("VLAN tag to all", "nobody", Ether(src=ME, dst=BROADCAST) / Dot1Q(vlan=5) / IP(src=IP4, dst="10.0.0.255") / udp),
+        ("VLAN tag to all", "nobody", Ether(src=ME, dst=BROADCAST) / Dot1Q(vlan=5) / IP(src=IP4, dst=IP4.rpartition(".")[0] + ".255") / udp),
         ("unknown ethertype to all", "nobody", Ether(src=ME, dst=BROADCAST, type=0x9999)),
         ("multicast source MAC", "nobody", Ether(src="01:00:5e:00:00:01", dst=LOCAL[0]) / IP(src=IP4, dst=LOCAL[1]) / udp),
         # A tunnel's packet from inside a tenant: key 1 and 2 are networks of the cloud, the frame within is for the other tenant.

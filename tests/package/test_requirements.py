@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DISTRIBUTIONS = {"yaml": "pyyaml"}  # where the name differs from that of the import
-DEBIAN = {"ovs": "python3-openvswitch"}  # where the package is not python3-NAME
+DEBIAN = {"ovs": "python3-openvswitch", "grpc": "python3-grpcio"}  # where the package is not python3-NAME
+GENERATED = re.compile(r"_pb2(_grpc)?$")  # protoc makes them on a host, from the definition of an interface
 OURS = {"ansible", "ansible_collections"}
 
 
@@ -28,7 +29,7 @@ def imported() -> set[str]:
             if isinstance(node, ast.ImportFrom) and not node.level:
                 names = [str(node.module)]
             found |= {name.partition(".")[0] for name in names}
-    return found - OURS - set(sys.stdlib_module_names)
+    return {name for name in found if not GENERATED.search(name)} - OURS - set(sys.stdlib_module_names)
 
 
 def declared() -> dict[str, Requirement]:

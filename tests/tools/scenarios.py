@@ -29,13 +29,28 @@ OPENED = REPOSITORY / ".cache/inputs.txt"
 TIMES = REPOSITORY / ".cache/times.json"
 ROLL_OUT = "cloud"
 # All of them, in the order in which they run: the lab is rolled out by the first, and each leaves it as it was.
-SCENARIOS = [ROLL_OUT, "components", "control_plane", "execution_environment", "failover", "network", "routing", "state", "storage"]
+SCENARIOS = [
+    ROLL_OUT,
+    "components",
+    "control_plane",
+    "execution_environment",
+    "failover",
+    "kubernetes",
+    "network",
+    "routing",
+    "state",
+    "storage",
+]
 # The layers of the roll-out whose work a scenario looks at, whether it runs them or not.
 LAYERS = {
     "components": ("hosts", "pki", "load_balancer"),
     "control_plane": ("hosts", "pki", "load_balancer", "etcd", "kubernetes"),
     "execution_environment": ("hosts", "pki", "network", "bgp", "load_balancer", "storage", "containers", "etcd", "kubernetes"),
     "failover": ("network", "bgp", "storage", "containers"),
+    "kubernetes": (
+        *("hosts", "pki", "network", "load_balancer", "storage", "etcd"),
+        *("kubernetes", "kubernetes_nodes", "pod_network", "pod_disks"),
+    ),
     "network": ("hosts", "network"),
     "routing": ("hosts", "network", "bgp"),
     "state": ("pki", "network"),

@@ -20,9 +20,10 @@ ALLOWED = {
     "etcd": {"service"},
     "kubernetes": {"etcd"},
     "network": {"ovsdb"},
+    "pod_network": {"network", "ovsdb"},
 }
 # They bring subjects together: no subject imports them.
-FLOWS = {"failure", "inventory", "tenant"}
+FLOWS = {"csi", "failure", "inventory", "tenant"}
 
 
 def imported(source: str, folder: str) -> set[str]:

@@ -25,7 +25,10 @@ SPACE = 8 << 30  # bytes that the sources and the compiler's cache of a program 
 
 @dataclass(frozen=True)
 class Program:
-    """What is built of one Go module. ``source``: folder with go.mod and go.sum; ``linker_values``: Go variable to value."""
+    """What is built of one Go module. ``source``: folder with go.mod and go.sum; ``linker_values``: Go variable to value.
+
+    ``files`` are taken from modules as they are: name among the artifacts, module, path in it.
+    """
 
     name: str
     version: str
@@ -33,12 +36,19 @@ class Program:
     source: Path
     tags: tuple[str, ...] = ()
     linker_values: tuple[tuple[str, str], ...] = ()
+    files: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def has_programs(self) -> bool:
+        """Whether go.mod names packages to build."""
+        return bool(re.search(r"^tool\b", (self.source / "go.mod").read_text(), re.MULTILINE))
 
     @property
     def folder(self) -> str:
         """The name of the build: another one when anything that decides what comes out is another."""
         texts = [(self.source / name).read_text() for name in ("go.mod", "go.sum")]
-        digest = hashlib.sha256(json.dumps([texts, self.tags, self.linker_values]).encode()).hexdigest()
+        inputs = [texts, self.tags, self.linker_values, *([self.files] if self.files else [])]
+        digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
         return f"{self.name}-{self.version}-{digest[:16]}"
 
     def check(self) -> None:
@@ -46,7 +56,7 @@ class Program:
         text = (self.source / "go.mod").read_text()
         if not re.search(rf"^\s*(require )?{re.escape(self.module)} v{re.escape(self.version)}( |$)", text, re.MULTILINE):
             raise CloudError(f"{self.source / 'go.mod'} does not require {self.module} v{self.version}", "Correct the version, or go.mod.")
-        if not re.search(r"^tool\b", text, re.MULTILINE):
+        if not self.has_programs and not self.files:
             raise CloudError(f"{self.source / 'go.mod'} names no program", "Name each package to build in a line that begins with tool.")
 
     def arguments(self) -> list[str]:
@@ -87,21 +97,52 @@ def build(program: Program, base: Path, work: Path, lock: int) -> None:
     # auto: where go.mod wants a newer release than the machine has, go fetches it like a module, checked against the checksum database.
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "auto", "GOFLAGS": "", "GOWORK": "off"}
     log = base / f"{program.name}.log"
-    with log.open("wb") as file:
-        command = [go, "build", "-o", f"{output}/", *program.arguments()]
-        streams = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": subprocess.STDOUT}
-        done = subprocess.run(command, cwd=work, env=environment, check=False, pass_fds=[lock], **streams)
-    if done.returncode:
-        end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-        raise CloudError(f"The build of {program.name} failed with status {done.returncode}:\n{end}", f"The complete log is {log}.")
-    (output / "manifest.json").write_text(json.dumps(manifest(output, base / program.folder, program.version), indent=1) + "\n")
+    if program.has_programs:
+        with log.open("wb") as file:
+            command = [go, "build", "-o", f"{output}/", *program.arguments()]
+            streams = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": subprocess.STDOUT}
+            done = subprocess.run(command, cwd=work, env=environment, check=False, pass_fds=[lock], **streams)
+        if done.returncode:
+            end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+            raise CloudError(f"The build of {program.name} failed with status {done.returncode}:\n{end}", f"The complete log is {log}.")
+    versions = program_versions((work / "go.mod").read_text())
+    for name, module, path in program.files:
+        folder, versions[name] = module_folder(go, module, work, environment)
+        shutil.copyfile(folder / path, output / name)
+    (output / "manifest.json").write_text(json.dumps(manifest(output, base / program.folder, versions), indent=1) + "\n")
     output.rename(base / program.folder)
 
 
-def manifest(programs: Path, place: Path, version: str) -> dict[str, dict[str, str]]:
-    """Return the entries of cloud_artifacts for the files in ``programs``, which will be in ``place``."""
+def program_versions(text: str) -> dict[str, str]:
+    """Return the version of each program of a go.mod, by the program's name: that of the module that its package is in."""
+    modules = dict(re.findall(r"^\s*(?:require )?(\S+) v(\d\S*)", text, re.MULTILINE))
+    packages = re.findall(r"^\s*(?:tool )?([\w.-]+\.[\w-]+/\S+)$", text, re.MULTILINE)
+    versions = {}
+    for package in packages:
+        inside = [module for module in modules if f"{package}/".startswith(f"{module}/")]
+        if inside:
+            versions[re.sub(r"/v\d+$", "", package).rpartition("/")[2]] = modules[max(inside, key=len)]
+    return versions
+
+
+def module_folder(go: str, module: str, work: Path, environment: dict[str, str]) -> tuple[Path, str]:
+    """Return where Go keeps a module, and its version, which go.mod in ``work`` names. Raises CloudError unless go.sum has its checksum."""
+    command = [go, "mod", "download", "-json", module]
+    done = subprocess.run(command, cwd=work, env=environment, capture_output=True, text=True, check=False)
+    try:
+        described = json.loads(done.stdout)
+        folder, line = Path(described["Dir"]), f"{described['Path']} {described['Version']} {described['Sum']}"
+    except (ValueError, KeyError) as error:
+        raise CloudError(f"{module} cannot be downloaded: {done.stdout[-1000:]}{done.stderr[-1000:]}", "Does go.mod require it?") from error
+    if line not in (work / "go.sum").read_text().splitlines():
+        raise CloudError(f"go.sum lacks the line of {module} {described['Version']}", "make go-mod writes it.")
+    return folder, described["Version"].removeprefix("v")
+
+
+def manifest(programs: Path, place: Path, versions: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Return the entries of cloud_artifacts for the files in ``programs``, which will be in ``place``; ``versions`` by their names."""
     files = sorted(programs.iterdir())
-    return {file.name: {"version": version, "url": (place / file.name).as_uri(), "sha256": checksum(file)} for file in files}
+    return {file.name: {"version": versions[file.name], "url": (place / file.name).as_uri(), "sha256": checksum(file)} for file in files}
 
 
 def whole_manifest(base: Path, programs: list[Program]) -> str:

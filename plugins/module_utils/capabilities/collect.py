@@ -35,6 +35,7 @@ def collect(data: Mapping[str, str]) -> dict:
     container, kind = machine.virtualization()
     client, port = machine.ssh_session()
     system = os.uname()
+    controllers = sorted(read("/sys/fs/cgroup/cgroup.controllers").split())
     host = {
         "container": container,
         "virtualization": kind,
@@ -43,7 +44,8 @@ def collect(data: Mapping[str, str]) -> dict:
         "os": machine.operating_system(read("/etc/os-release")),
         "modules": kernel.modules(kernel.known_modules(system.release, container), read),
         "kvm": machine.kvm(),
-        "cgroup_controllers": sorted(read("/sys/fs/cgroup/cgroup.controllers").split()),
+        "cgroup_controllers": controllers,
+        "cgroup_limits": {"cpu", "memory"} <= set(controllers),
         "cpus": len(os.sched_getaffinity(0)),
         "cpu_flags": machine.cpu_flags(read("/proc/cpuinfo")),
         "memory_mb": machine.memory_mb(read("/proc/meminfo")),

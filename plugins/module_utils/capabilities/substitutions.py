@@ -30,10 +30,10 @@ def substitutions(host: dict) -> list[dict[str, str]]:
         f"/proc/sys is read-only: {container}",
     )
     substitute(
-        not {"cpu", "memory"} <= set(host["cgroup_controllers"]),
+        not host["cgroup_limits"],
         "CPU and memory limits",
-        "declared, not enforced",
-        "enforced by cgroup controllers",
+        "declared, not enforced; pods share the cgroup of their runtime",
+        "enforced by cgroup controllers, each pod in a cgroup of its own",
         "the host's cgroup tree has no cpu and memory controllers",
     )
     substitute(

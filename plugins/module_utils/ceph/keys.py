@@ -8,12 +8,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 # What stands before the name of the host or tenant, by what the users are for.
 PREFIXES = {"managers": "mgr.", "osd_hosts": "client.osd.", "clients": "client.", "gateways": "client.rgw.", "tenants": "client.tenant."}
+PREFIXES |= {"pod_disks": "client."}
+# Of the controllers of pods' disks, all of which are one user: each does what another began.
+POD_DISKS = "csi"
 GROUPS = {"managers": "ceph_mon", "osd_hosts": "ceph_osd", "clients": "ceph_client", "gateways": "ceph_rgw"}
 
 
 def base_users(groups: Mapping[str, Sequence[str]], tenants: Iterable[str]) -> dict[str, list[str]]:
-    """Return the users of the cluster's daemons, of the hosts that are clients, and of the tenants (by name), by what they are for."""
+    """Return the users of the cluster's daemons, of the hosts that are clients, and of the tenants (by name), by what they are for.
+
+    The controllers of pods' disks have one where there are nodes that carry pods.
+    """
     members = {kind: groups.get(group, []) for kind, group in GROUPS.items()} | {"tenants": tenants}
+    members["pod_disks"] = [POD_DISKS] if groups.get("kube_node") else []
     return {kind: [f"{PREFIXES[kind]}{name}" for name in names] for kind, names in members.items()}
 
 

@@ -100,7 +100,7 @@ def specs(tenants: Iterable[Mapping[str, Any]], limits: declaration.Limits) -> l
     """Return every declared container as the module stateful_container takes it, without host, archive and values of secrets."""
     desired = []
     for tenant in tenants:
-        routed = {network for router in tenant.get("routers", []) for network in router["networks"]}
+        routed = declaration.routed(tenant)
         for one in tenant.get("containers", []):
             network = next(network for network in tenant["networks"] if network["name"] == one["network"])
             subnets = [ipaddress.ip_network(text) for text in network["subnets"]]

@@ -25,8 +25,13 @@ def grow(record: host.Record, desired: int) -> None:
     Every step can be done again, so an interrupted growth goes on. Raises CloudError when a size, read back, is another one.
     """
     device = host.mounted(record.mountpoint)
-    if not device:
-        return
+    if device:
+        grow_device(record, device, desired)
+        filesystem.grow(record.mountpoint, record.filesystem, device)
+
+
+def grow_device(record: host.Record, device: str, desired: int) -> None:
+    """Let the disk's block device have ``desired`` bytes, which its image has already. Raises CloudError when it does not."""
     userspace = record.method == "userspace"
     if userspace and filesystem.device_size(device) != desired:
         host.resize(record, desired)
@@ -37,4 +42,3 @@ def grow(record: host.Record, desired: int) -> None:
         if userspace:  # again and again: the loop device takes the size that the kernel knows of the FUSE file, which it keeps for a second
             run(["losetup", "--set-capacity", device], f"tell {device} its new size")
         time.sleep(0.2)
-    filesystem.grow(record.mountpoint, record.filesystem, device)

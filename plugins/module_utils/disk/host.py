@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -125,17 +125,15 @@ def attach(record: Record) -> None:
         if mounted(record.mountpoint):
             return
         with _tenant_key(cluster, record) as key:
-            device = _map(record, key)
+            device = map_device(record, key)
         with contextlib.ExitStack() as held:
             if record.method == "userspace":
                 # Let go of while it is open: it is gone with its last user then, the mount, or this process when that is killed before.
                 held.enter_context(Path(device).open("rb"))
                 run(["losetup", "--detach", device], f"let {device} go with its mount")
-            _format_once(record, device)
-            Path(record.mountpoint).mkdir(parents=True, exist_ok=True)
-            options = ",".join([*OPTIONS[record.filesystem], *record.options])
-            run(["mount", "-t", record.filesystem, "-o", options, device, record.mountpoint], f"mount disk {record.key}")
-        _fill(record, device)
+            format_once(record, device)
+            mount(record, device)
+        fill(record, device)
         if disk.owner != attached(disk.owner):
             store.set_owner(disk, attached(disk.owner))
 
@@ -163,11 +161,15 @@ def _tenant_key(cluster: Cluster, record: Record) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _map(record: Record, key: Path) -> str:
-    """Return the block device."""
+def map_device(record: Record, key: Path, exclusive: bool = True, launcher: Sequence[str] = ()) -> str:
+    """Return the block device of the disk's image, which is opened with the tenant's key in file ``key``. Raises CloudError.
+
+    ``exclusive``: the kernel keeps its lock whoever asks for it, so that nobody can grow or snapshot the image meanwhile. ``launcher``:
+    what starts the storage daemon, for a caller that may end before the disk is detached.
+    """
     user = record.tenant_user.removeprefix("client.")
     if record.method == "kernel":
-        options = ["--exclusive", "--id", user, "--keyfile", str(key), "--options", "ms_mode=secure"]
+        options = [*(["--exclusive"] if exclusive else []), "--id", user, "--keyfile", str(key), "--options", "ms_mode=secure"]
         return run(["rbd", "device", "map", *options, record.spec], f"map disk {record.key}").strip()
     _stop_daemon(record)
     record.export.touch(mode=0o600)
@@ -175,6 +177,7 @@ def _map(record: Record, key: Path) -> str:
     block += ",conf=/etc/ceph/ceph.conf,cache.direct=on,discard=unmap"
     export = f"type=fuse,id=disk,node-name=disk,mountpoint={record.export},writable=on,growable=off,allow-other=off"
     command = [
+        *launcher,
         "qemu-storage-daemon",
         "--daemonize",
         "--pidfile",
@@ -189,7 +192,14 @@ def _map(record: Record, key: Path) -> str:
     return run(["losetup", "--find", "--show", "--direct-io=on", str(record.export)], f"make a device of disk {record.key}").strip()
 
 
-def _format_once(record: Record, device: str) -> None:
+def mount(record: Record, device: str) -> None:
+    """Mount a disk's device. Raises CloudError."""
+    Path(record.mountpoint).mkdir(parents=True, exist_ok=True)
+    options = ",".join([*OPTIONS[record.filesystem], *record.options])
+    run(["mount", "-t", record.filesystem, "-o", options, device, record.mountpoint], f"mount disk {record.key}")
+
+
+def format_once(record: Record, device: str) -> None:
     """Make a file system on a disk that has nothing on it. What is there is never written over."""
     probed = subprocess.run(
         ["blkid", "--probe", "--output", "value", "--match-tag", "TYPE", device], capture_output=True, text=True, check=False
@@ -211,7 +221,7 @@ def _format_once(record: Record, device: str) -> None:
     run([f"mkfs.{record.filesystem}", *QUIET[record.filesystem], device], f"make a file system on disk {record.key}")
 
 
-def _fill(record: Record, device: str) -> None:
+def fill(record: Record, device: str) -> None:
     """Let the file system take the whole disk: the image may have grown while it was elsewhere, or its growth was interrupted.
 
     A disk that cannot be grown is better than none: what is wrong is said, and the playbook that declares the size refuses.
@@ -227,6 +237,11 @@ def detach(record: Record) -> None:
     device = mounted(record.mountpoint)
     if device:
         run(["umount", record.mountpoint], f"unmount disk {record.key}", "What uses it: fuser -vm " + record.mountpoint, timeout=120)
+    unmap(record)
+
+
+def unmap(record: Record) -> None:
+    """Give the block device up. Raises CloudError when the kernel says that it is in use."""
     if record.method == "kernel":
         for mapped in json.loads(run(["rbd", "device", "list", "--format", "json"], "list mapped disks")):
             if (mapped["pool"], mapped["namespace"], mapped["name"]) == (record.pool, record.tenant, record.name):

@@ -13,6 +13,8 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors impo
 # Keys in the metadata of an image: `rbd image-meta list POOL/TENANT/NAME` shows them.
 OWNER = "honeycomb.owner"
 CONTAINER = "honeycomb.container"
+VOLUME = "honeycomb.volume"
+CLIENT = "honeycomb.client"
 
 FREE, CLAIMED, ATTACHED = "free", "claimed", "attached"
 
@@ -37,13 +39,19 @@ class Owner:
 
 @dataclass
 class Disk:
-    """An image. ``container`` is the stateful container whose root it is; empty for a plain disk."""
+    """An image.
+
+    ``container`` is the stateful container whose root it is, ``volume`` what is known of it as a volume of pods; empty for a plain disk.
+    ``client``: the Ceph client (ADDRESS:PORT/NONCE) by which a volume's owner opened it; empty while none has.
+    """
 
     tenant: str
     name: str
     id: str
     owner: Owner
     container: dict[str, Any] = field(default_factory=dict)
+    volume: dict[str, Any] = field(default_factory=dict)
+    client: str = ""
 
     @property
     def key(self) -> str:
@@ -74,6 +82,11 @@ def claim(owner: Owner, host: str, taken_from: str = "") -> Owner:
 def attached(owner: Owner) -> Owner:
     """Return the owner after its host has attached the disk."""
     return replace(owner, phase=ATTACHED)
+
+
+def detached(owner: Owner) -> Owner:
+    """Return the owner after its host has detached the disk and may attach it again."""
+    return replace(owner, phase=CLAIMED)
 
 
 def released(owner: Owner) -> Owner:

@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import Cluster
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk import owner as owners
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import CONTAINER, OWNER, Disk, NotOwner, Owner, parse
 
 try:
@@ -20,6 +22,7 @@ except ImportError:  # Cluster says it in words
 
 # cls_rbd keeps an image's metadata in the omap of its header, under this prefix and as it is.
 PREFIX = "metadata_"
+OURS = tuple(PREFIX + name for name in (OWNER, CONTAINER, owners.VOLUME, owners.CLIENT))
 
 
 class Store:
@@ -39,10 +42,14 @@ class Store:
         handle.set_namespace(tenant)
         return handle
 
-    def disks(self) -> list[Disk]:
-        """Return every image of every tenant, sorted."""
+    def tenants(self) -> list[str]:
+        """Return the tenants that have a namespace in the pool, sorted."""
+        return sorted(rbd.RBD().namespace_list(self.handle))
+
+    def disks(self, tenants: Iterable[str] | None = None) -> list[Disk]:
+        """Return every image of the tenants, by default of all, sorted."""
         current = []
-        for tenant in sorted(rbd.RBD().namespace_list(self.handle)):
+        for tenant in self.tenants() if tenants is None else tenants:
             handle = self.within(tenant)
             images = sorted((image["name"], image["id"]) for image in rbd.RBD().list2(handle))
             for (name, identity), values in zip(images, self._metadata(handle, [identity for _name, identity in images]), strict=True):
@@ -73,9 +80,17 @@ class Store:
 
     @staticmethod
     def _disk(tenant: str, name: str, identity: str, values: dict[str, bytes]) -> Disk:
-        text = values.get(PREFIX + OWNER, b"").decode()
-        container = values.get(PREFIX + CONTAINER, b"").decode()
-        return Disk(tenant, name, identity, parse(text, f"{tenant}.{name}"), json.loads(container) if container else {})
+        # librados gives None for a value that is empty.
+        owner, container, volume, client = ((values.get(key) or b"").decode() for key in OURS)
+        return Disk(
+            tenant,
+            name,
+            identity,
+            parse(owner, f"{tenant}.{name}"),
+            json.loads(container) if container else {},
+            json.loads(volume) if volume else {},
+            client,
+        )
 
     @staticmethod
     def _metadata(handle: Any, identities: list[str]) -> list[dict[str, bytes]]:
@@ -83,21 +98,25 @@ class Store:
         result = []
         for identity in identities:
             with rados.ReadOpCtx() as operation:
-                values, _code = handle.get_omap_vals_by_keys(operation, (PREFIX + OWNER, PREFIX + CONTAINER))
+                values, _code = handle.get_omap_vals_by_keys(operation, OURS)
                 handle.operate_read_op(operation, f"rbd_header.{identity}")
                 result.append(dict(values))
         return result
 
-    def set_owner(self, disk: Disk, after: Owner) -> None:
-        """Write the new owner, if the owner is still the one that ``disk`` was read with. Raises CloudError when somebody was faster."""
+    def set_owner(self, disk: Disk, after: Owner, client: str = "") -> None:
+        """Write the new owner, if the owner is still the one that ``disk`` was read with. Raises CloudError when somebody was faster.
+
+        ``client``: the client by which that owner has opened it. One that is known of an owner before is forgotten in the same step.
+        """
         before = disk.owner.text() if disk.owner != Owner() else ""
-        if after == disk.owner:
+        if (after, client) == (disk.owner, disk.client):
             return
+        values = {OWNER: after.text()} | ({owners.CLIENT: client} if client != disk.client else {})
         handle = self.within(disk.tenant)
         try:
             with rados.WriteOpCtx() as operation:
                 operation.omap_cmp(PREFIX + OWNER, before)
-                handle.set_omap(operation, (PREFIX + OWNER,), (after.text(),))
+                handle.set_omap(operation, tuple(PREFIX + name for name in values), tuple(values.values()))
                 handle.operate_write_op(operation, f"rbd_header.{disk.id}")
         except rados.Error as error:
             now = self.disk(disk.tenant, disk.name)
@@ -107,17 +126,25 @@ class Store:
             ) from error
         finally:
             handle.close()
-        disk.owner = after
+        disk.owner, disk.client = after, client
 
     def describe(self, disk: Disk, container: dict[str, Any]) -> None:
         """Write which container's root the disk is."""
+        self._note(disk, CONTAINER, container)
+        disk.container = container
+
+    def describe_volume(self, disk: Disk, volume: dict[str, Any]) -> None:
+        """Write what is known of the disk as a volume of pods."""
+        self._note(disk, owners.VOLUME, volume)
+        disk.volume = volume
+
+    def _note(self, disk: Disk, name: str, value: dict[str, Any]) -> None:
         handle = self.within(disk.tenant)
         try:
             with rbd.Image(handle, disk.name) as image:
-                image.metadata_set(CONTAINER, json.dumps(container, sort_keys=True))
+                image.metadata_set(name, json.dumps(value, sort_keys=True))
         finally:
             handle.close()
-        disk.container = container
 
     def break_locks(self, disk: Disk) -> list[str]:
         """Break every exclusive lock on the image; return who had them. Only behind the blocklist: a lock stops no writer."""

@@ -66,7 +66,8 @@ def check_ceph_users(groups: Mapping[str, Sequence[str]], tenants: Any, more: An
     named = [tenant for tenant in tenants if isinstance(tenant, Mapping) and "name" in tenant] if isinstance(tenants, list) else []
     users = [(user, f"user {user}") for user in FIXED_USERS]
     for kind, found in keys.base_users(groups, [tenant["name"] for tenant in named]).items():
-        users += [(user, f"{'tenant' if kind == 'tenants' else 'host'} {user.removeprefix(keys.PREFIXES[kind])}") for user in found]
+        owner = {"tenants": "tenant", "pod_disks": "the driver of pods' disks,"}.get(kind, "host")
+        users += [(user, f"{owner} {user.removeprefix(keys.PREFIXES[kind])}") for user in found]
     listed = [entry for entry in more if isinstance(entry, Mapping)] if isinstance(more, list) else []
     users += [(str(entry.get("name")), f"ceph_cluster_users.{entry.get('name')}") for entry in listed]
     taken: dict[str, tuple[str, str]] = {}

@@ -53,6 +53,11 @@ CLOUD_OPTIONS: dict[str, dict] = {
         "same": True,
         "description": "OCI archives on the deployment host, by the name of their image. Others must be in the container root already.",
     },
+    "cloud_node_images": {
+        "type": "dict",
+        "same": True,
+        "description": "OCI archives on the deployment host that Kubernetes nodes have without a registry, by the name of their image.",
+    },
     "cloud_container_memory_mb": {
         "type": "int",
         "description": "Memory in MiB that all stateful containers of a host may ask for together. Without it there is no limit.",

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,38 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.container import d
 from ansible_collections.honeycomb.cloud.plugins.module_utils.container import validation as container_validation
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.findings import Finding
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network import declaration, validation
+
+
+def check_pod_networks(tenants: Any, taken: Mapping[str, str]) -> list[Finding]:
+    """Subnets that carry pods overlap with no other one of them and with nothing of the hosts, which have one route table for all of them.
+
+    ``taken``: what it is -> network or address. Networks that cannot be read are reported elsewhere.
+    """
+    findings, known = [], [(what, one) for what, text in taken.items() if (one := network(text)) is not None]
+    for tenant in tenants if isinstance(tenants, list) else []:
+        for declared in tenant.get("networks") or [] if isinstance(tenant, Mapping) else []:
+            if not isinstance(declared, Mapping) or str(declared.get("pods")).lower() not in ("true", "yes", "on", "1"):
+                continue
+            where = f"tenant {tenant.get('name')}, network {declared.get('name')}"
+            for text in declared.get("subnets") or []:
+                subnet = network(text)
+                if subnet is None:
+                    continue
+                findings += [
+                    Finding(where, f"expected a subnet for pods that nothing else uses, found {subnet}, which overlaps {what} ({other})")
+                    for what, other in known
+                    if other.version == subnet.version and other.overlaps(subnet)
+                ]
+                known.append((where, subnet))
+    return findings
+
+
+def network(text: Any) -> Any:
+    """Return a text as a network or an address, None when it is neither."""
+    try:
+        return ipaddress.ip_network(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
 
 
 def check_tenants(tenants: Any, spec: Mapping[str, Any], limits: declaration.Limits, hosts: Mapping[str, str]) -> list[Finding]:

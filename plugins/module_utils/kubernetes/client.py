@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 import traceback
@@ -15,7 +16,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors impo
 try:
     import kubernetes
     import urllib3
-    from kubernetes import dynamic
+    from kubernetes import dynamic, stream
 
     MISSING = ""
 except ImportError:
@@ -24,6 +25,8 @@ except ImportError:
 POLL = 0.3  # seconds between two looks at something that is awaited
 PAGE = 500  # objects of one answer
 REQUEST = 15  # seconds that one request may take
+MANAGER = "honeycomb.cloud"  # as which the cluster knows what fields of an object are ours
+EMPTIES = "journalctl -u kube-controller-manager on the control hosts says why."
 
 
 class Cluster:
@@ -45,8 +48,8 @@ class Cluster:
         # The library keeps what it discovers in a file; by default for ever, in a folder for all, by a name that can be guessed.
         self._folder = tempfile.TemporaryDirectory()
         cache = f"{self._folder.name}/discovery.json"
-        client = kubernetes.client.ApiClient(configuration)
-        self._dynamic = self._ask(lambda: dynamic.DynamicClient(client, cache_file=cache), "discover the API")
+        self._client = kubernetes.client.ApiClient(configuration)
+        self._dynamic = self._ask(lambda: dynamic.DynamicClient(self._client, cache_file=cache), "discover the API")
 
     def _ask(self, request: Callable[[], Any], doing: str) -> Any:
         """Send a request, again while nobody answers. Raises CloudError with the API's own words."""
@@ -113,9 +116,98 @@ class Cluster:
 
         return self._ask(write, f"write {body['kind']} {metadata['name']}")
 
-    def wait(self, body: dict, done: Callable[[dict | None], bool], what: str) -> None:
-        """Wait until the live object that ``body`` names, or None, is as it shall be."""
-        self._await(lambda: done(self.get(body)), what)
+    def apply(self, body: dict, dry_run: bool) -> dict:
+        """Write the fields of ``body`` and take away those that an earlier call wrote and ``body`` lacks; returns the whole object.
+
+        With ``dry_run`` as it would be. Fields of others stay. Source: server-side apply.
+        """
+        resource, metadata = self._resource(body), body["metadata"]
+        options = {"field_manager": MANAGER, "force_conflicts": True, "dry_run": "All" if dry_run else None}
+
+        def write() -> dict:
+            namespace = metadata.get("namespace")
+            return resource.server_side_apply(body=body, namespace=namespace, _request_timeout=REQUEST, **options).to_dict()
+
+        return self._ask(write, f"apply {body['kind']} {metadata['name']}")
+
+    def patch(self, body: dict, change: dict) -> None:
+        """Merge ``change`` into the live object that ``body`` names; None takes a field away."""
+        resource, metadata = self._resource(body), body["metadata"]
+        options = {"namespace": metadata.get("namespace"), "content_type": "application/merge-patch+json", "_request_timeout": REQUEST}
+        self._ask(lambda: resource.patch(body=change, name=metadata["name"], **options), f"change {body['kind']} {metadata['name']}")
+
+    def evict(self, pod: dict) -> str:
+        """Ask for the eviction of a pod; returns why it is refused for now, empty when it is granted or the pod is gone."""
+        name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": namespace},
+            "deleteOptions": {"preconditions": {"uid": pod["metadata"]["uid"]}},
+        }
+        api = kubernetes.client.CoreV1Api(self._client)
+
+        def ask() -> str:
+            try:
+                api.create_namespaced_pod_eviction(name, namespace, body, _request_timeout=REQUEST)
+            except kubernetes.client.ApiException as error:
+                if error.status in (404, 409):  # gone, or another one of that name
+                    return ""
+                if error.status != 429:
+                    raise
+                return json.loads(error.body or "{}").get("message") or "a disruption budget refuses it"
+            return ""
+
+        return self._ask(ask, f"evict pod {namespace}/{name}")
+
+    def node_answer(self, name: str, path: str) -> str:
+        """Return what a node's kubelet answers to a GET of a path, asked by the API server. Raises CloudError."""
+        api = kubernetes.client.CoreV1Api(self._client)
+        return str(
+            self._ask(lambda: api.connect_get_node_proxy_with_path(name, path, _request_timeout=REQUEST), f"ask node {name} for {path}")
+        )
+
+    def log(self, pod: dict, container: str) -> str:
+        """Return what a container of a pod has printed. Raises CloudError."""
+        api, metadata = kubernetes.client.CoreV1Api(self._client), pod["metadata"]
+        options = {"container": container, "_request_timeout": REQUEST}
+        return str(
+            self._ask(
+                lambda: api.read_namespaced_pod_log(metadata["name"], metadata["namespace"], **options),
+                f"read the log of {metadata['name']}",
+            )
+        )
+
+    def execute(self, pod: dict, container: str, command: list[str]) -> str:
+        """Run a command in a container of a pod and return what it printed. Raises CloudError where it cannot be run or fails."""
+        name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+        # The stream's client replaces how the API client sends requests: with one of its own the others go on.
+        api = kubernetes.client.CoreV1Api(kubernetes.client.ApiClient(self._client.configuration))
+
+        def run() -> str:
+            streams = {"stderr": True, "stdin": False, "stdout": True, "tty": False, "_preload_content": False}
+            answer = stream.stream(
+                api.connect_get_namespaced_pod_exec,
+                name,
+                namespace,
+                container=container,
+                command=command,
+                _request_timeout=REQUEST,
+                **streams,
+            )
+            answer.run_forever(timeout=REQUEST)
+            if answer.returncode:
+                raise CloudError(
+                    f"{' '.join(command)} in pod {namespace}/{name} ended with {answer.returncode}: {answer.read_stderr().strip()}",
+                    f"kubectl --kubeconfig {self.kubeconfig} -n {namespace} exec {name} -- {' '.join(command)}",
+                )
+            return answer.read_stdout()
+
+        return self._ask(run, f"run {command[0]} in pod {namespace}/{name}")
+
+    def wait(self, body: dict, done: Callable[[dict | None], bool], what: str | Callable[[], str], hint: str = EMPTIES) -> None:
+        """Wait until the live object that ``body`` names, or None, is as it shall be. ``what`` is awaited, ``hint`` says where to look."""
+        self._await(lambda: done(self.get(body)), what, hint)
 
     def create(self, body: dict) -> dict:
         """Create an object, read it back and return it. An object that is there already, from a request without an answer, will do."""
@@ -171,6 +263,11 @@ class Cluster:
             self._await(lambda b=body: self.get(b) is None, f"the end of {name}, which a controller manager empties")
         return changes
 
+    def remove(self, body: dict) -> None:
+        """Remove an object and wait until it is gone."""
+        self._delete(body)
+        self._await(lambda: self.get(body) is None, f"the end of {body['kind']} {body['metadata']['name']}")
+
     def _delete(self, body: dict) -> None:
         resource, metadata = self._resource(body), body["metadata"]
 
@@ -182,11 +279,9 @@ class Cluster:
 
         self._ask(remove, f"remove {body['kind']} {metadata['name']}")
 
-    def _await(self, done: Callable[[], bool], what: str) -> None:
+    def _await(self, done: Callable[[], bool], what: str | Callable[[], str], hint: str = EMPTIES) -> None:
         end = time.monotonic() + self.timeout
         while not done():
             if time.monotonic() > end:
-                raise CloudError(
-                    f"Waited {self.timeout:.0f} s for {what}", "journalctl -u kube-controller-manager on the control hosts says why."
-                )
+                raise CloudError(f"Waited {self.timeout:.0f} s for {what() if callable(what) else what}", hint)
             time.sleep(POLL)

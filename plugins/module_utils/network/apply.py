@@ -4,14 +4,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ipaddress
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network import nb_cfg, northbound, validation
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.declaration import Limits
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.client import ATTEMPTS, Database, Tls
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.rows import Change, plan
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.rows import OWNER, Change, Rows, plan
+
+PODS = "honeycomb-pods"  # on the switch of a network that carries pods, see declaration.pods_text
 
 
 def connect(remote: str, tls: Tls | None, timeout: float) -> Database:
@@ -27,6 +30,53 @@ def ensure_valid(tenants: list[Mapping[str, Any]], limits: Limits) -> None:
         raise CloudError(f"{len(problems)} errors in the declared networks, nothing was changed\n{lines}", "Correct them and run again.")
 
 
+def addresses_of(identities: Iterable[str]) -> list[str]:
+    """Return the IP addresses in a port's column ``addresses``: "MAC IP IP ...", or words that stand for others."""
+    found = []
+    for word in (word for identity in identities for word in identity.split()):
+        try:
+            found.append(str(ipaddress.ip_address(word)))
+        except ValueError:
+            continue
+    return found
+
+
+def ensure_apart(desired: Rows, others: Mapping[str, Mapping[str, list[str]]]) -> None:
+    """Raise CloudError when a declared port would get an address that another one has, or pods would lose their network.
+
+    ``others``: switch -> port -> addresses of ports that are not ours, such as those of pods.
+    """
+    problems = []
+    for ref, columns in desired.items():
+        if ref.table != "Logical_Switch" or ref.key not in others:
+            continue
+        taken = {address: name for name, addresses in others[ref.key].items() for address in addresses}
+        for port in columns["ports"]:
+            problems += [
+                f"port {port.key} is declared with {address}, which {taken[address]} has"
+                for address in addresses_of(desired[port]["addresses"])
+                if address in taken
+            ]
+        pods = [name for name in others[ref.key] if name.startswith("pod/")]
+        if pods and PODS not in columns["external_ids"]:
+            problems.append(f"network {ref.key} is declared without pods, and {len(pods)} are in it: {', '.join(sorted(pods)[:5])}")
+    if problems:
+        raise CloudError(
+            f"{len(problems)} of the declared networks cannot be brought about beside what is in them: {'; '.join(problems[:10])}",
+            "Declare another address, or remove the pods first.",
+        )
+
+
+def others_ports(database: Database, owner: str) -> dict[str, dict[str, list[str]]]:
+    """Return switch -> port -> addresses of the ports that do not carry our mark."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for switch in database.table("Logical_Switch"):
+        foreign = {port.name: addresses_of(port.addresses) for port in switch.ports if port.external_ids.get(OWNER) != owner}
+        if foreign:
+            found[switch.name] = foreign
+    return found
+
+
 def converge(database: Database, tenants: list[Mapping[str, Any]], owner: str, limits: Limits, wait: str, check: bool) -> list[Change]:
     """Bring the database to the declaration and return what was done; ``wait`` is how far to wait (none, sb, hv).
 
@@ -36,6 +86,7 @@ def converge(database: Database, tenants: list[Mapping[str, Any]], owner: str, l
     desired = northbound.rows(tenants, owner, limits)
     for _attempt in range(ATTEMPTS):
         changes = plan(database.rows(owner), desired)
+        ensure_apart(desired, others_ports(database, owner))
         if check or not changes:
             return changes
         target = nb_cfg.commit(database, changes)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,10 @@ from typing import Any
 # Bytes that a tunnel adds to a packet: inner Ethernet 14, UDP 8, outer IPv4 20, and the tunnel's own header.
 # Sources: RFC 7348 (VXLAN, 8 bytes), RFC 8926 (Geneve, 8 bytes) with OVN's one option of 8 bytes (ovn-architecture(7)).
 OVERHEAD = {"vxlan": 50, "geneve": 58}
+# ovn-architecture(7), Tunnel Encapsulations: VXLAN's key of 24 bits is divided into 12 for the datapath and 12 for the port,
+# the upper half of which is for multicast groups. Networks and routers are datapaths.
+DATAPATHS = {"vxlan": 4095, "geneve": (1 << 24) - 1}
+PORTS = {"vxlan": 2047, "geneve": 32767}
 PROTOCOLS = ("any", "tcp", "udp", "icmp")
 # The provider's own names. Rows are named tenant.network and tenant.router.network, so a tenant with one of them would share a row with it.
 PROVIDER, EGRESS = "honeycomb", "egress"
@@ -33,6 +38,7 @@ NETWORK = {
     "mtu": {"type": "int"},
     "dhcp": {"type": "bool", "default": False},
     "dns": {"type": "list", "elements": "str", "default": []},
+    "pods": {"type": "bool", "default": False},
     "bandwidth": BANDWIDTH,
     "ports": {"type": "list", "elements": "dict", "default": [], "options": PORT},
 }
@@ -92,6 +98,39 @@ def derived_mac(name: str) -> str:
 def gateway(subnet: ipaddress.IPv4Network | ipaddress.IPv6Network) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """Return the router's address in a subnet, the first one."""
     return subnet.network_address + 1
+
+
+def local_address(subnet: ipaddress.IPv4Network | ipaddress.IPv6Network) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the address that every node has in a subnet that carries pods, the second one: never seen outside of the node."""
+    return subnet.network_address + 2
+
+
+def routers(tenant: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return a tenant's routers: the declared ones, and one for each network that carries pods and has none.
+
+    Pods reach Services by a router, which leads what was sent to a Service's address back into the network. No declared router can have
+    the name of such a one, which has a dot in it.
+    """
+    declared = list(tenant.get("routers", []))
+    connected = {name for router in declared for name in router["networks"]}
+    alone = [network["name"] for network in tenant.get("networks", []) if network.get("pods") and network["name"] not in connected]
+    return declared + [{"name": f"{name}.pods", "networks": [name]} for name in alone]
+
+
+def routed(tenant: Mapping[str, Any]) -> set[str]:
+    """Return the names of a tenant's networks that have a router."""
+    return {name for router in routers(tenant) for name in router["networks"]}
+
+
+def pods_text(network: Mapping[str, Any], limits: Limits) -> str:
+    """Return what the controller of pods has to know of a network that carries them: the JSON text of ``honeycomb-pods`` on its switch."""
+    content = {
+        "subnets": [str(ipaddress.ip_network(text)) for text in network["subnets"]],
+        "mtu": network_mtu(network, limits),
+        "ports": PORTS[limits.encapsulation],
+        **{name: rate for name, rate in bandwidth(network, {}).items()},
+    }
+    return json.dumps(content, sort_keys=True)
 
 
 def network_mtu(network: Mapping[str, Any], limits: Limits) -> int:

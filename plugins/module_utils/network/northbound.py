@@ -107,7 +107,7 @@ def _tenant(builder: _Builder, tenant: Mapping[str, Any], limits: Limits, all_po
     name = tenant["name"]
     groups: dict[str, Ref] = {}
     switches: dict[str, tuple[Ref, Mapping[str, Any]]] = {}
-    routed = {network: router["name"] for router in tenant.get("routers", []) for network in router["networks"]}
+    routed = declaration.routed(tenant)
     for network in tenant.get("networks", []):
         switch = builder.add(
             "Logical_Switch",
@@ -115,6 +115,7 @@ def _tenant(builder: _Builder, tenant: Mapping[str, Any], limits: Limits, all_po
             {"name": f"{name}.{network['name']}", "ports": []},
             tenant=name,
             network=network["name"],
+            **({"pods": declaration.pods_text(network, limits)} if network.get("pods") else {}),
         )
         switches[network["name"]] = switch, network
         _ports(builder, name, network, limits, switch, all_ports, groups, network["name"] in routed)
@@ -128,7 +129,7 @@ def _tenant(builder: _Builder, tenant: Mapping[str, Any], limits: Limits, all_po
             acl = _acl(builder, key, "to-lport", ALLOWED_PRIORITY, match, "allow-related", f"{name}.{rule['to']}", tenant=name)
             if acl not in builder.rows[groups[rule["to"]]]["acls"]:
                 builder.hold(groups[rule["to"]], "acls", acl)
-    for router in tenant.get("routers", []):
+    for router in declaration.routers(tenant):
         _router(builder, name, router, switches, limits, egress)
 
 

@@ -31,7 +31,11 @@ IN_FRAGMENTS = "{ 0, 43, 44, 51, 58, 60, 135, 139, 140 }"
 
 @dataclass(frozen=True)
 class Port:
-    """A port of a tenant's network on this host. ``addresses`` have a prefix length; ``up`` and ``down`` are Mbit/s, 0 for no limit."""
+    """A port of a tenant's network on this host. ``addresses`` have a prefix length; ``up`` and ``down`` are Mbit/s, 0 for no limit.
+
+    ``key``: what its interfaces' names follow from, where that is not its own name: of one name there may be two for a moment.
+    ``marks``: external_ids of its interface in Open vSwitch, instead of those that lead to a declared port.
+    """
 
     name: str
     netns: str
@@ -45,11 +49,13 @@ class Port:
     pid: int = 0
     label: str = ""
     scope: str = "declared"
+    key: str = ""
+    marks: tuple[tuple[str, str], ...] = ()
 
     @property
     def id(self) -> str:
-        """Ten hexadecimal digits that follow from the name: names of interfaces have room for no more."""
-        return hashlib.sha256(self.name.encode()).hexdigest()[:10]
+        """Ten hexadecimal digits that follow from the name or key: names of interfaces have room for no more."""
+        return hashlib.sha256((self.key or self.name).encode()).hexdigest()[:10]
 
     @property
     def tenant_side(self) -> str:
@@ -75,7 +81,7 @@ class Port:
     def ids(self) -> dict[str, str]:
         """external_ids of the interface in Open vSwitch: iface-id is OVN's, the others lead a reader to the tenant."""
         tenant, network, port = [*self.name.split("."), "", ""][:3]
-        names = {"honeycomb-tenant": tenant, "honeycomb-network": network, "honeycomb-port": port}
+        names = dict(self.marks) or {"honeycomb-tenant": tenant, "honeycomb-network": network, "honeycomb-port": port}
         return {"iface-id": self.name, "attached-mac": self.mac, "honeycomb": self.scope, **names}
 
 

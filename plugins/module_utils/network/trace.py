@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
-from ansible_collections.honeycomb.cloud.plugins.module_utils.network.declaration import derived_mac, port_id, port_mac
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network.declaration import derived_mac, port_id, port_mac, routers
 
 EXPLANATIONS = {
     "ls_in_check_port_sec": "the sender's port security does not know these addresses",
@@ -45,13 +45,13 @@ def ends(tenants: list[Mapping[str, Any]]) -> dict[str, End]:
     """Return all declared ports by name."""
     known = {}
     for tenant in tenants:
-        routers = {network: router["name"] for router in tenant.get("routers", []) for network in router["networks"]}
+        router_of = {network: router["name"] for router in routers(tenant) for network in router["networks"]}
         for network in tenant.get("networks", []):
             for port in network.get("ports", []):
                 name = port_id(tenant["name"], network["name"], port["name"])
                 addresses = tuple(str(ipaddress.ip_address(text)) for text in port["addresses"])
                 mac = port_mac(tenant["name"], network["name"], port)
-                router = f"{tenant['name']}.{routers[network['name']]}" if network["name"] in routers else ""
+                router = f"{tenant['name']}.{router_of[network['name']]}" if network["name"] in router_of else ""
                 known[name] = End(name, f"{tenant['name']}.{network['name']}", mac, addresses, port.get("host") or "", router)
     return known
 

@@ -11,21 +11,23 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.declaration import (
+    DATAPATHS,
     EGRESS,
     OVERHEAD,
+    PORTS,
     PROVIDER,
     Limits,
     gateway,
     is_network,
+    local_address,
     network_mtu,
     port_id,
     port_mac,
+    routed,
+    routers,
 )
 
-# ovn-architecture(7), Tunnel Encapsulations: VXLAN's key of 24 bits is divided into 12 for the datapath and 12 for the port,
-# the upper half of which is for multicast groups. Networks and routers are datapaths.
-DATAPATHS = {"vxlan": 4095, "geneve": (1 << 24) - 1}
-PORTS = {"vxlan": 2047, "geneve": 32767}
+PODS_MINIMUM = 8  # the subnet itself, its router, the node, the broadcast address, and pods
 MTU_MINIMUM = {4: 576, 6: 1280}  # RFC 791, RFC 8200
 
 
@@ -71,7 +73,7 @@ def check(tenants: list[Mapping[str, Any]], limits: Limits) -> list[Problem]:
             where = f"{subject}, network {network['name']}"
             own.add(network["name"], where)
             problems += label(where, network["name"])
-            problems += _check_network(where, network, limits, _routed(tenant, network["name"]))
+            problems += _check_network(where, network, limits, network["name"] in routed(tenant))
         for group in sorted(groups):
             problems += label(f"{subject}, group {group}", group)
             if group == "any":
@@ -80,7 +82,7 @@ def check(tenants: list[Mapping[str, Any]], limits: Limits) -> list[Problem]:
                 )
         problems += _check_routers(subject, tenant, networks, limits, egress)
         problems += _check_allow(subject, tenant, groups)
-        datapaths += len(tenant.get("networks", [])) + len(tenant.get("routers", []))
+        datapaths += len(tenant.get("networks", [])) + len(routers(tenant))
     most = DATAPATHS[limits.encapsulation]
     if datapaths > most:
         problems.append(
@@ -120,10 +122,6 @@ def _check_reserved(subject: str, tenant: Mapping[str, Any]) -> list[Problem]:
     return problems
 
 
-def _routed(tenant: Mapping[str, Any], network: str) -> bool:
-    return any(network in router["networks"] for router in tenant.get("routers", []))
-
-
 def _subnets(where: str, network: Mapping[str, Any], problems: list[Problem]) -> list:
     subnets: list = []
     for text in network["subnets"]:
@@ -143,19 +141,28 @@ def _subnets(where: str, network: Mapping[str, Any], problems: list[Problem]) ->
     return subnets
 
 
-def _check_network(where: str, network: Mapping[str, Any], limits: Limits, routed: bool) -> list[Problem]:
+def _check_network(where: str, network: Mapping[str, Any], limits: Limits, has_router: bool) -> list[Problem]:
     problems: list[Problem] = []
     subnets = _subnets(where, network, problems)
     problems += _check_mtu(where, network_mtu(network, limits), subnets, limits)
     ports, most = network.get("ports", []), PORTS[limits.encapsulation]
-    if len(ports) + routed > most:
-        problems.append(Problem(where, f"expected at most {most} ports with {limits.encapsulation}, found {len(ports) + routed}"))
+    fixed = has_router + bool(network.get("pods"))
+    if len(ports) + fixed > most:
+        problems.append(Problem(where, f"expected at most {most} ports with {limits.encapsulation}, found {len(ports) + fixed}"))
     problems += _check_bandwidth(where, network)
     problems += _check_dns(where, network)
     names, macs, addresses = _Seen("a name", problems), _Seen("a MAC address", problems), _Seen("an address", problems)
-    if routed:
+    if has_router:
         for subnet in subnets:
             addresses.add(gateway(subnet), "the router")
+    if network.get("pods"):
+        problems += [
+            Problem(where, f"expected a subnet of at least {PODS_MINIMUM} addresses where pods are, found {subnet}")
+            for subnet in subnets
+            if subnet.num_addresses < PODS_MINIMUM
+        ]
+        for subnet in subnets:
+            addresses.add(local_address(subnet), "every node, for its pods,")
     tenant = where.removeprefix("tenant ").partition(",")[0]
     for port in ports:
         # What else has a port, such as a container, says so: the operator finds it under that name.

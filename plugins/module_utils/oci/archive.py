@@ -42,7 +42,8 @@ def pack(root: Path, target: Path, config: dict, architecture: str, name: str) -
     }
     layers = [{"mediaType": LAYER, "digest": f"sha256:{layer}", "size": target.with_suffix(".layer").stat().st_size}]
     manifest = blob({"schemaVersion": 2, "mediaType": MANIFEST, "config": blob(image, CONFIG), "layers": layers}, MANIFEST)
-    manifest["annotations"] = {"org.opencontainers.image.ref.name": name}
+    # containerd takes the second as the whole name, and the first as the tag of a name that it is given.
+    manifest["annotations"] = {"org.opencontainers.image.ref.name": name, "io.containerd.image.name": name}
     partial = target.with_suffix(".partial")
     with tarfile.open(partial, "w") as archive:
         _add(archive, "oci-layout", json.dumps({"imageLayoutVersion": "1.0.0"}).encode())

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import run
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.oci import archive
 
 # Removed from every image, below its root. Packages stay installed as far as dpkg knows, so that a scanner finds their versions.
@@ -27,7 +28,7 @@ def digest(image: dict, files: dict[str, bytes]) -> str:
 
 
 def build(image: dict, files: dict[str, bytes], mirror: str, architecture: str, target: Path) -> str:
-    """Build ``image`` (name, suite, packages, remove, config) with ``files`` (path below its root -> content) into ``target``.
+    """Build ``image`` (name, suite, packages, remove, keep, links, config) with ``files`` (path below its root -> content) into ``target``.
 
     Returns the manifest's digest. Raises CloudError.
     """
@@ -37,6 +38,12 @@ def build(image: dict, files: dict[str, bytes], mirror: str, architecture: str, 
         command += [f"--include={','.join(image['packages'])}", image["suite"], str(root), mirror]
         run(command, f"build image {image['name']}", "Is the mirror reachable from this machine?", timeout=900)
         trim(root, [*USELESS, *image.get("remove", [])])
+        if image.get("keep"):
+            root = kept(root, image["keep"], Path(folder) / "kept")
+        for name, link in image.get("links", {}).items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.symlink_to(link)
         for name, content in files.items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,3 +61,19 @@ def trim(root: Path, useless: list[str]) -> None:
                 path.mkdir()
             else:
                 path.unlink()
+
+
+def kept(root: Path, patterns: list[str], target: Path) -> Path:
+    """Move what the patterns name below ``root`` to the same place below ``target``, a new folder, and return that.
+
+    Raises CloudError for a pattern that names nothing: an image without its program is not what was asked for.
+    """
+    for pattern in patterns:
+        found = sorted(root.glob(pattern))
+        if not found:
+            raise CloudError(f"{pattern} is in none of the packages of the image", "Correct keep; dpkg -L PACKAGE lists its files.")
+        for path in found:
+            place = target / path.relative_to(root)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(place)
+    return target

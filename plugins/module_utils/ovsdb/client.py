@@ -36,11 +36,11 @@ class Database:
 
     :param remote: as ovsdb(7) has it, several separated by commas: "unix:/run/openvswitch/db.sock" or
         "ssl:10.0.0.11:6641,ssl:10.0.0.12:6641". Of a cluster, the leader is used.
-    :param schema: path of the schema, which the package brings.
+    :param schema: path of the schema, which the package of the server brings, or as much of it as is copied, as JSON has it.
     :param columns: table -> columns to copy.
     """
 
-    def __init__(self, remote: str, schema: str, columns: dict[str, list[str]], timeout: float = 30, tls: Tls | None = None):
+    def __init__(self, remote: str, schema: str | dict, columns: dict[str, list[str]], timeout: float = 30, tls: Tls | None = None):
         if library is None:
             raise CloudError("The python library of Open vSwitch is missing on this host", "Install the package python3-openvswitch.")
         self.remote, self.timeout = remote, timeout
@@ -49,7 +49,7 @@ class Database:
             ovs.stream.Stream.ssl_set_certificate_file(tls.certificate)
             ovs.stream.Stream.ssl_set_ca_cert_file(tls.ca)
         try:
-            helper = library.SchemaHelper(schema)
+            helper = library.SchemaHelper(schema_json=schema) if isinstance(schema, dict) else library.SchemaHelper(schema)
         except OSError as error:
             raise CloudError(
                 f"The schema {schema} cannot be read: {error}", "It comes with the package of the database's server."
@@ -57,8 +57,12 @@ class Database:
         for table, names in columns.items():
             helper.register_columns(table, names)
         self.columns = columns
-        self.idl = library.Idl(remote, helper, leader_only=remote.startswith("ssl:"))
+        self.idl = self._connect(remote, helper)
         self.wait(lambda: self.idl.change_seqno > 0 and self.idl.has_ever_connected(), "its content")
+
+    def _connect(self, remote: str, helper: Any) -> Any:
+        """Return the library's connection. Who needs another kind of one overrides this."""
+        return library.Idl(remote, helper, leader_only=remote.startswith("ssl:"))
 
     def close(self) -> None:
         """End the connection."""

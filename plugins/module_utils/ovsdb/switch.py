@@ -171,7 +171,7 @@ class Switch:
             steps = plan(*self._current(desired, ids))
             if not steps or check:
                 return steps
-            if self._apply(steps):
+            if self.apply(steps):
                 self._await_effect([step.port.name for step in steps if step.verb in ("add port", "set port")])
                 return steps
         raise CloudError(
@@ -182,8 +182,8 @@ class Switch:
         current, current_ids = self.read()
         return current, desired, current_ids, ids
 
-    def _apply(self, steps: list[Step]) -> bool:
-        """Do the steps in one transaction; False when the database changed meanwhile."""
+    def apply(self, steps: list[Step]) -> bool:
+        """Do the steps in one transaction and wait for nothing; False when the database changed meanwhile."""
 
         def change(transaction: Any) -> None:
             writer = _Writer(self.database, transaction, self.root)

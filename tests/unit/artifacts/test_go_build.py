@@ -79,6 +79,56 @@ def test_a_build_leaves_programs_and_their_manifest(base, build, program):
 
 
 @needs_go
+def test_files_of_modules_are_taken_as_they_are(base, build, program, monkeypatch, tmp_path):
+    """The interface definition of a module, without a program beside it."""
+    (program.source / "go.mod").write_text("module text\n\ngo 1.24\n\nrequire example.net/hello v1.2.3\n")
+    (program.source / "go.sum").write_text("example.net/hello v1.2.3 h1:sum=\n")
+    (tmp_path / "hello/hello.proto").write_text("syntax\n")
+    monkeypatch.setattr(go_build, "module_folder", lambda go, module, work, environment: (tmp_path / module.rpartition("/")[2], "1.2.3"))
+    wanted = replace(program, files=(("hi.proto", "example.net/hello", "hello.proto"),))
+    assert wanted.folder != program.folder
+    build(wanted)
+    assert (base / wanted.folder / "hi.proto").read_text() == "syntax\n"
+    entries = json.loads((base / wanted.folder / "manifest.json").read_text())
+    assert {name: entry["version"] for name, entry in entries.items()} == {"hi.proto": "1.2.3"}
+
+
+def test_each_program_has_the_version_of_its_module():
+    text = """module several
+
+go 1.26.0
+
+require (
+\texample.net/one v1.2.3 // indirect
+\texample.net/two/v8 v8.6.0 // indirect
+\texample.net/one/part v0.1.0 // indirect
+)
+
+tool (
+\texample.net/one/cmd/first
+\texample.net/one/part/cmd/second
+)
+
+tool example.net/two/v8/cmd/third
+
+tool example.net/two/v8
+
+replace example.net/two/v8 => example.net/two/v8 v8.6.0
+"""
+    assert go_build.program_versions(text) == {"first": "1.2.3", "second": "0.1.0", "third": "8.6.0", "two": "8.6.0"}
+
+
+@needs_go
+@pytest.mark.parametrize(("line", "wrong"), [("example.net/hello v1.2.3 h1:other=", "lacks the line"), ("", "lacks the line")])
+def test_a_module_that_is_not_the_one_of_go_sum_is_refused(monkeypatch, tmp_path, line, wrong):
+    (tmp_path / "go.sum").write_text(f"{line}\n")
+    said = json.dumps({"Path": "example.net/hello", "Version": "v1.2.3", "Sum": "h1:sum=", "Dir": "/nowhere"})
+    monkeypatch.setattr(subprocess, "run", lambda *_args, **_options: subprocess.CompletedProcess([], 0, said, ""))
+    with pytest.raises(CloudError, match=wrong):
+        go_build.module_folder("go", "example.net/hello", tmp_path, {})
+
+
+@needs_go
 def test_a_failed_build_shows_the_logs_end_and_leaves_nothing_to_take_for_whole(base, build, program, tmp_path):
     (tmp_path / "hello/main.go").write_text("package main\n\nfunc main() { missing() }\n")
     with pytest.raises(CloudError, match=r"build of hello failed(.|\n)*undefined: missing") as failed:
@@ -153,7 +203,9 @@ def test_what_the_role_can_build_is_pinned_with_its_module():
     pinned = [folder for name in (ROLE / "files").iterdir() for folder in name.iterdir()]
     assert {folder.parent.name for folder in pinned} == set(known)
     for folder in pinned:
-        go_build.Program(folder.parent.name, folder.name, known[folder.parent.name]["module"], folder).check()
+        files = tuple((one["name"], one["module"], one["path"]) for one in known[folder.parent.name].get("files", []))
+        go_build.Program(folder.parent.name, folder.name, known[folder.parent.name]["module"], folder, files=files).check()
+        assert all(f"{module} v" in (folder / "go.sum").read_text() for _name, module, _path in files)
         assert (folder / "go.sum").stat().st_size
     for name, version in yaml.safe_load((ROLE / "defaults/main.yml").read_text())["go_programs_versions"].items():
         assert ROLE / "files" / name / version in pinned

@@ -105,6 +105,7 @@ def host(**values) -> dict:
         "modules": {"openvswitch": True, "rbd": True},
         "kvm": True,
         "cgroup_controllers": ["cpu", "memory", "pids"],
+        "cgroup_limits": True,
         "sysctl_writable": ["fs", "kernel", "net", "vm"],
     }
     return {**full, **values}
@@ -119,7 +120,7 @@ def test_full_host_needs_no_substitution():
     [
         ({"container": True}, "Clock"),
         ({"sysctl_writable": ["net"]}, "Kernel settings"),
-        ({"cgroup_controllers": ["pids"]}, "CPU and memory limits"),
+        ({"cgroup_limits": False}, "CPU and memory limits"),
         ({"modules": {"openvswitch": False, "rbd": True}}, "Open vSwitch datapath"),
         ({"modules": {"openvswitch": True, "rbd": False}}, "Cloud disks"),
         ({"kvm": False}, "Virtual machines"),

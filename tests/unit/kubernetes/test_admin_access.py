@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A run that begins with the cloud's CAs and nothing else can use the cluster: playbooks/verification/kubernetes.yml sees to that."""
+"""A run that begins with the cloud's CAs and nothing else can use the cluster: what proves it makes the administrator's access first."""
 
 from __future__ import annotations
 
@@ -14,24 +14,19 @@ from playbook_alone import playbook_alone
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-def block() -> dict:
-    """The tasks that make the administrator's access."""
-    plays = yaml.safe_load((REPOSITORY / "playbooks/verification/kubernetes.yml").read_text())
-    (found,) = [task for play in plays for task in play["tasks"] if task["name"].startswith("Make the administrator's certificate")]
-    return found
+ACCESS = {"ansible.builtin.import_role": {"name": "honeycomb.cloud.kube_admin", "tasks_from": "present"}}
 
 
 def run(folder: Path) -> str:
     declared = yaml.safe_load((REPOSITORY / "roles/kube_admin/meta/component.yml").read_text())["deployment_host_certificates"]
     variables = {
-        "__verify_kubeconfig": str(folder / "kubeconfig/admin.conf"),
         "ansible_python_interpreter": "{{ ansible_playbook_python }}",
         "cloud_api_vip": "192.0.2.100",
         "cloud_name": "test",
         "cloud_state_dir": str(folder),
         "honeycomb_components": {"cas": ["kubernetes"], "deployment_host_certificates": declared},
     }
-    (folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "vars": variables, "tasks": [block()]}]))
+    (folder / "play.yml").write_text(yaml.safe_dump([{"hosts": "all", "gather_facts": False, "vars": variables, "tasks": [ACCESS]}]))
     done = playbook_alone(folder, "host1,host2,", "play.yml")
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -48,3 +43,10 @@ def test_the_administrator_gets_a_kubeconfig_where_there_is_none(tmp_path):
     assert Path(config["clusters"][0]["cluster"]["certificate-authority"]).read_bytes().strip() == ca.strip()
     assert (tmp_path / "pki/kubernetes.crt").read_bytes() == ca, "the CA is the cloud's"
     assert "changed=0 " in run(tmp_path), "nothing is made where there is one"
+
+
+def test_every_proof_that_asks_the_api_makes_it():
+    parts = [*(REPOSITORY / "playbooks/verification").glob("*.yml"), *(REPOSITORY / "roles").glob("*/tasks/verify.yml")]
+    asking = [text for text in (part.read_text() for part in parts) if "kubeconfig:" in text]
+    assert asking
+    assert all("tasks_from: present" in text for text in asking)

@@ -7,6 +7,7 @@ import json
 import tarfile
 
 import pytest
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.oci import archive, build
 
 IMAGE = {"name": "db:1", "packages": ["a"], "suite": "trixie", "remove": [], "config": {"User": "100:102"}}
@@ -40,7 +41,10 @@ def test_every_blob_has_the_digest_by_which_it_is_named(root):
     manifest = json.loads(named[digest.removeprefix("sha256:")])
     assert {one["digest"].removeprefix("sha256:") for one in (manifest["config"], *manifest["layers"])} < set(named)
     index = json.loads(content["index.json"])["manifests"][0]
-    assert (index["digest"], index["annotations"]) == (digest, {"org.opencontainers.image.ref.name": "db:1"})
+    assert (index["digest"], index["annotations"]) == (
+        digest,
+        {"org.opencontainers.image.ref.name": "db:1", "io.containerd.image.name": "db:1"},
+    )
 
 
 def test_the_layer_holds_the_folder_and_the_config_names_its_plain_digest(root):
@@ -77,3 +81,16 @@ def test_what_is_useless_goes_and_a_folders_place_stays(root):
     build.trim(root, ["usr/share/doc", "usr/lib/libLLVM*", "not/there"])
     assert list((root / "usr/share/doc").iterdir()) == list((root / "usr/lib").iterdir()) == []
     assert (root / "bin/run").exists()
+
+
+def test_an_image_of_one_program_keeps_that_alone(root, tmp_path):
+    (root / "etc").mkdir()
+    (root / "etc/passwd").touch()
+    left = build.kept(root, ["bin/*", "etc/passwd"], tmp_path / "kept")
+    assert sorted(str(path.relative_to(left)) for path in left.rglob("*")) == ["bin", "bin/run", "bin/start", "etc", "etc/passwd"]
+    assert (left / "bin/start").read_text() == "#!/bin/sh\n"
+
+
+def test_a_program_that_no_package_has_is_refused(root, tmp_path):
+    with pytest.raises(CloudError, match="bin/pause"):
+        build.kept(root, ["bin/pause"], tmp_path / "kept")

@@ -1,0 +1,96 @@
+# Copyright: the honeycomb.cloud contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which names the pods of a network may look up, as blocks of CoreDNS' configuration. Pure.
+
+A tenant sees the names of its own namespaces and those of the world; those of other tenants do not exist for it. Which network asks follows
+from the address that the question comes from, which no pod can forge. One block of the node's server knows all names of the cluster; it
+listens on the loopback address, and these blocks hand on to it what their network may ask.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.local import SERVER_PORT
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.state import ALL_NAMES
+
+CLUSTER_PORT = 10054  # of the block that knows all names of the cluster
+DOMAIN = "cluster.local"
+# Of the operator's namespaces everybody sees one name, by which every pod finds the API.
+API = f"kubernetes.default.svc.{DOMAIN}."
+LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+
+
+@dataclass(frozen=True)
+class Names:
+    """A network, its subnets, and the namespaces whose names it may look up; None for all."""
+
+    network: str
+    subnets: tuple[str, ...]
+    namespaces: tuple[str, ...] | None
+
+
+def names_of(ids: Mapping[str, str]) -> Names | None:
+    """Return what external_ids of the nodes' port in a network say; None when they are not ours."""
+    if "honeycomb-subnets" not in ids:
+        return None
+    text = ids.get("honeycomb-namespaces", "")
+    # They go into a configuration file: nothing but names of namespaces.
+    namespaces = None if text == ALL_NAMES else tuple(word for word in text.split() if re.fullmatch(LABEL, word))
+    return Names(f"{ids['honeycomb-tenant']}.{ids['honeycomb-network']}", tuple(ids["honeycomb-subnets"].split()), namespaces)
+
+
+def reverse_zones(subnet: str) -> list[str]:
+    """Return the ends of the names by which the addresses of a subnet, and no others, are looked up."""
+    network = ipaddress.ip_network(subnet)
+    step = 8 if network.version == 4 else 4
+    zones = []
+    for part in network.subnets(new_prefix=-(-network.prefixlen // step) * step):  # up to the next whole label
+        if part.version == 4:
+            labels = str(part.network_address).split(".")[: part.prefixlen // step]
+        else:
+            labels = list(part.network_address.exploded.replace(":", ""))[: part.prefixlen // step]
+        zones.append(".".join([*reversed(labels), "in-addr" if part.version == 4 else "ip6", "arpa", ""]))
+    return zones
+
+
+def _from(names: Names) -> str:
+    return " || ".join(f"incidr(client_ip(), '{subnet}')" for subnet in names.subnets)
+
+
+def _ends(names: Names) -> str:
+    """Return a regular expression for the names that a network may look up in the cluster."""
+    ends = [f"[.]({'|'.join(names.namespaces)})[.](svc|pod)[.]{_escaped(DOMAIN)}[.]$"] if names.namespaces else []
+    ends.append(f"^{_escaped(API)}$")
+    ends += [f"(^|[.]){_escaped(zone)}$" for subnet in names.subnets for zone in reverse_zones(subnet)]
+    return "|".join(ends)
+
+
+def _escaped(name: str) -> str:
+    """Return a name for a regular expression, in which a backslash would mean something to the file's reader first."""
+    return name.replace(".", "[.]")
+
+
+def corefile(networks: Mapping[str, Names]) -> str:
+    """Return the blocks for all networks. Of blocks for one zone CoreDNS takes the first whose view holds."""
+    blocks = ["# Written by honeycomb-pod-network-agent\n"]
+    cluster, inside = f"  forward . 127.0.0.1:{CLUSTER_PORT}\n", f"(^|[.]){_escaped(DOMAIN)}[.]$"
+    soa = f"{DOMAIN}. 5 IN SOA ns.dns.{DOMAIN}. hostmaster.{DOMAIN}. 1 7200 1800 86400 5"
+    nothing = f'  template ANY ANY {{\n    rcode NXDOMAIN\n    authority "{soa}"\n  }}\n'
+    for names in sorted(networks.values(), key=lambda one: one.network):
+        if names.namespaces is None:
+            blocks.append(_block(names, "cluster", f"{inside}|[.]arpa[.]$", cluster))
+        else:
+            blocks.append(_block(names, "own", _ends(names), cluster))
+            blocks.append(_block(names, "others", inside, nothing))
+        blocks.append(_block(names, "world", "", "  import world\n"))
+    return "\n".join(blocks)
+
+
+def _block(names: Names, view: str, pattern: str, content: str) -> str:
+    condition = f"    expr name() matches '{pattern}'\n" if pattern else ""
+    head = f".:{SERVER_PORT} {{\n  view {names.network}-{view} {{\n    expr {_from(names)}\n{condition}  }}\n"
+    return f"{head}{content}  errors\n}}\n"
