@@ -1,13 +1,12 @@
 """Pods as tests of their network need them: an object of the API on a node of the test's choice, and its sandbox there.
 
-A node's kubelet makes the sandbox. On a lab whose nodes have no kubelet (yet), the CNI plugin is called by hand, as container runtimes do.
+A node's kubelet makes the sandbox. The CNI plugin can be called by hand besides, as container runtimes do.
 """
 
 from __future__ import annotations
 
 import json
 import shlex
-import uuid
 from dataclasses import dataclass, field
 
 import kubernetes
@@ -63,10 +62,6 @@ class Pods:
         self.core = kubernetes.client.CoreV1Api(self.api)
         self.sandboxes: dict[str, Sandbox] = {}
         self.namespaces: list[str] = []
-        # Nodes whose kubelet makes the sandboxes.
-        self.kubelets = {
-            node.metadata.name for node in self.core.list_node().items if node.status.node_info and node.status.node_info.kubelet_version
-        }
 
     def namespace(self, name: str, network: str = "") -> None:
         """Make a namespace, of a network (tenant.network) or the operator's."""
@@ -98,21 +93,12 @@ class Pods:
         return self.plug(self.create(namespace, name, node, **options))
 
     def plug(self, pod: Sandbox) -> Sandbox:
-        """Wait until a pod is plugged, by its kubelet or by hand."""
-        if pod.node in self.kubelets:
-            ids = wait_until(lambda: self.interface(pod), 60, f"the sandbox of {pod.key} on {pod.node}")
-            pod.netns, pod.container = ids["honeycomb-netns"], ids["honeycomb-container"]
-            listing = self.hosts.ask_json(pod.node, f"ip -netns {pod.netns} -json address show dev eth0")
-            pod.mac = listing[0]["address"]
-            pod.addresses = [one["local"] for one in listing[0]["addr_info"] if one["scope"] == "global"]
-        else:
-            pod.container = pod.container or uuid.uuid4().hex
-            pod.netns = f"test-{pod.container[:12]}"
-            self.hosts.ask(pod.node, f"ip netns list | grep -qw {pod.netns} || ip netns add {pod.netns}")
-            said = self.cni("ADD", pod)
-            assert said["status"] == 0, said
-            pod.addresses = [one["address"].partition("/")[0] for one in said["ips"]]
-            pod.mac = said["interfaces"][1]["mac"]
+        """Wait until a pod is plugged."""
+        ids = wait_until(lambda: self.interface(pod), 60, f"the sandbox of {pod.key} on {pod.node}")
+        pod.netns, pod.container = ids["honeycomb-netns"], ids["honeycomb-container"]
+        listing = self.hosts.ask_json(pod.node, f"ip -netns {pod.netns} -json address show dev eth0")
+        pod.mac = listing[0]["address"]
+        pod.addresses = [one["local"] for one in listing[0]["addr_info"] if one["scope"] == "global"]
         self.sandboxes[pod.key] = pod
         return pod
 
@@ -151,15 +137,7 @@ class Pods:
     def delete(self, pod: Sandbox) -> None:
         """Remove a pod and its sandbox."""
         self.core.delete_namespaced_pod(pod.name, pod.namespace, grace_period_seconds=0)
-        if pod.node not in self.kubelets:
-            self.unplug(pod)
         self.sandboxes.pop(pod.key, None)
-
-    def unplug(self, pod: Sandbox) -> None:
-        """Remove a sandbox that was made by hand."""
-        said = self.cni("DEL", pod)
-        assert said["status"] == 0, said
-        self.hosts.ask(pod.node, f"ip netns delete {pod.netns} || true")
 
     def close(self) -> None:
         """Remove everything."""
