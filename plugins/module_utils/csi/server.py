@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from concurrent import futures
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common import notify
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.csi.names import NAME, VERSION
 from ansible_collections.honeycomb.cloud.plugins.module_utils.csi.refusal import Refusal
@@ -84,14 +84,6 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def ready() -> None:
-    """Tell systemd that the sockets are there. Source: sd_notify(3)."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as messenger:
-            messenger.sendto(b"READY=1", address.replace("@", "\0", 1) if address.startswith("@") else address)
-
-
 def code_of(error: CloudError) -> str:
     """Return the gRPC code by which a failure is told."""
     if isinstance(error, Refusal):
@@ -135,7 +127,7 @@ def serve(servers: list[tuple[Path, Callable[[Any], None]]], grpc: Any) -> None:
         server.add_insecure_port(f"unix:{path}")
         server.start()
         running.append(server)
-    ready()
+    notify.ready()
     say(f"{NAME} listens on {', '.join(str(path) for path, _add in servers)}")
     done.wait()
     for stopped in [server.stop(grace=30) for server in reversed(running)]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.honeycomb.cloud.plugins.module_utils.container import declaration as containers
 from ansible_collections.honeycomb.cloud.plugins.module_utils.container import validation as container_validation
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.findings import Finding
@@ -23,7 +24,7 @@ def check_pod_networks(tenants: Any, taken: Mapping[str, str]) -> list[Finding]:
     findings, known = [], [(what, one) for what, text in taken.items() if (one := network(text)) is not None]
     for tenant in tenants if isinstance(tenants, list) else []:
         for declared in tenant.get("networks") or [] if isinstance(tenant, Mapping) else []:
-            if not isinstance(declared, Mapping) or str(declared.get("pods")).lower() not in ("true", "yes", "on", "1"):
+            if not isinstance(declared, Mapping) or not boolean(declared.get("pods"), strict=False):
                 continue
             where = f"tenant {tenant.get('name')}, network {declared.get('name')}"
             for text in declared.get("subnets") or []:

@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import select
-import socket
 import socketserver
 import sys
 import threading
@@ -24,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.honeycomb.cloud.plugins.module_utils.common import notify
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command import output_of, run
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network import port as ports
@@ -258,24 +258,23 @@ class Agent:
     def delete(self, environment: dict[str, str], _configuration: dict) -> None:
         """Unplug a sandbox; one that is not there is unplugged."""
         request = attachment.request_of(environment)
-        named = Port(name="", netns="", interface="", mac="", addresses=(), key=request.key)
-        self._unplug([named.switch_side])
+        self._unplug([request.interfaces.switch_side])
         self._leave_networks()
 
     def check(self, environment: dict[str, str], configuration: dict) -> None:
         """Raise CloudError unless a sandbox is plugged as it was."""
         request = attachment.request_of(environment)
-        side = Port(name="", netns="", interface="", mac="", addresses=(), key=request.key).switch_side
+        named = request.interfaces
+        side = named.switch_side
         ids = self.databases.marked().get(side)
         if not ids or ids.get("ovn-installed") != "true":
             raise CloudError(f"{side} of sandbox {request.container[:12]} is {'not in use by OVN' if ids else 'not in the switch'}")
-        number = side.removeprefix("hco-")
         links = ports.links_of(json.loads(output_of(["ip", "-json", "link"]) or "[]"))
-        down = [name for name in (f"hct-{number}", f"hcu-{number}", side) if not links.get(name, (0, "", False))[2]]
+        down = [name for name in (named.tenant_side, named.uplink, side) if not links.get(name, (0, "", False))[2]]
         if down:
             raise CloudError(f"expected {', '.join(down)} to be up, found them down or missing")
-        if not output_of(["nft", "list", "table", "netdev", f"hcp-{number}"]):
-            raise CloudError(f"expected the filter hcp-{number} to be loaded, found none")
+        if not output_of(["nft", "list", "table", "netdev", named.table]):
+            raise CloudError(f"expected the filter {named.table} to be loaded, found none")
         expected = {one["address"] for one in (configuration.get("prevResult") or {}).get("ips", [])}
         with self._namespace(request) as netns:
             listing = json.loads(output_of(["ip", "-netns", netns, "-json", "address", "show", "dev", request.interface]) or "[]")
@@ -509,18 +508,9 @@ def serve(path: str, agent: Agent) -> None:
     mask = os.umask(0o077)
     server = Server(path, Handler)
     os.umask(mask)
-    _notify("READY=1")
+    notify.ready()
     LOG.info("answering at %s", path)
     server.serve_forever()
-
-
-def _notify(text: str) -> None:
-    """Tell systemd (sd_notify(3))."""
-    path = os.environ.get("NOTIFY_SOCKET", "")
-    if path:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-            channel.connect(path.replace("@", "\0", 1) if path.startswith("@") else path)
-            channel.sendall(text.encode())
 
 
 def main(path: str) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.port import Port
-from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.state import PREFIX
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.model import PREFIX
 
 SCOPE = "pods"  # mark of our interfaces in Open vSwitch
 CONTAINER, INTERFACE, NAMESPACE, UID = "honeycomb-container", "honeycomb-interface", "honeycomb-netns", "honeycomb-pod-uid"
@@ -38,6 +38,11 @@ class Request:
     def key(self) -> str:
         """What the names of the host's interfaces follow from: of one pod there may be two sandboxes for a moment."""
         return f"{self.container}/{self.interface}"
+
+    @property
+    def interfaces(self) -> Port:
+        """A port that has the names of the sandbox's interfaces, and nothing else of it."""
+        return Port(name="", netns="", interface="", mac="", addresses=(), key=self.key)
 
     @property
     def port_name(self) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+PREFIX = "pod/"  # of a pod's port in OVN, before namespace/name
+ALL_NAMES = "*"  # instead of namespaces: the operator's pods may look up every name
 OWNER = "kubernetes/pods"  # our mark in the northbound database; no name of a cloud, which has no slash in it
 TENANT_LABEL, NETWORK_LABEL = "honeycomb.cloud/tenant", "honeycomb.cloud/network"
 ADDRESSES_ANNOTATION = "honeycomb.cloud/addresses"

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.local import SERVER_PORT
-from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.state import ALL_NAMES
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.model import ALL_NAMES
 
 CLUSTER_PORT = 10054  # of the block that knows all names of the cluster
 DOMAIN = "cluster.local"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.network.declaratio
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network.northbound import FORBIDDEN, FORBIDDEN_PRIORITY
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.rows import Ref, Rows, listed, marks
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network import policies
-from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.model import OWNER, Namespace, Pod, StatefulSet
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.model import ALL_NAMES, OWNER, PREFIX, Namespace, Pod, StatefulSet
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.networks import Network, Pool, pod_mac, prefixed
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.services import (
     ON_THE_NODE,
@@ -29,9 +29,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.servic
     service_rows,
 )
 
-PREFIX = "pod/"
 ALL_PODS = "hc.pods"
-ALL_NAMES = "*"  # instead of namespaces: the operator's pods may look up every name
 NODE = ""  # among the policies: what passes between pods and their nodes
 LOCAL = ""  # among the Services: those that each network has on its nodes
 NOWHERE = "-"  # no host has this name; a port that asks for it is claimed by none
@@ -403,7 +401,8 @@ class State:
                     self._hold(ref, "ports", port_ref(pod), self._has(group, pod))
             self._groups[group].add(key)
         before, after = self._acls.pop(key, set()), self._rules(policy, network) if policy else set()
-        for ref in before - after:
+        gone = before - after
+        for ref in gone:
             self._set(ref, None)
         if policy:
             self._acls[key] = after
@@ -419,9 +418,9 @@ class State:
                 self._parents |= {(Ref("Port_Group", group.name), "ports"), (Ref("Port_Group", group.name), "acls")}
         for group, ref in [(policies.selected(policy), ref) for ref in after] if policy else []:
             self._hold(Ref("Port_Group", group.name), "acls", ref)
-        for (parent, column), members in self._members.items():
-            if column == "acls" and members & (before - after):
-                members -= before - after
+        for (parent, column), members in self._members.items() if gone else ():
+            if column == "acls" and members & gone:
+                members -= gone
                 self._parents.add((parent, column))
 
     def _rules(self, policy: policies.Policy, network: str) -> set[Ref]:
@@ -566,8 +565,3 @@ class State:
         peer = Ref("Logical_Switch_Port", f"lsp.{network.name}")
         self._set(peer, self._fixed_port(peer.key, "router", ["router"], {"router-port": port.key}))
         self._hold(switch_ref(network.name), "ports", peer)
-
-
-def parsed(items: Iterable[Mapping[str, Any]], key: Callable[[Mapping], str], read: Callable[[Mapping], Any]) -> dict[str, Any]:
-    """Return objects by key, those that ``read`` has a use for."""
-    return {key(item): one for item in items if (one := read(item)) is not None}

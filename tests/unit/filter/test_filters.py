@@ -16,6 +16,7 @@ from ansible_collections.honeycomb.cloud.plugins.filter import (
     certificate_rows,
     containers,
     etcd,
+    host_code,
     iscsi,
     kubernetes,
     ovn,
@@ -31,7 +32,7 @@ from ansible_collections.honeycomb.cloud.plugins.filter import (
 PLUGINS = Path(__file__).resolve().parents[3] / "plugins/filter"
 SUBJECTS = [
     *(awx, bgp, ceph, certificate_rows, containers, etcd, iscsi, kubernetes, ovn, ovn_ports, ovn_probes, provider, public_addresses, state),
-    *(report_lines, systemd),
+    *(host_code, report_lines, systemd),
 ]
 
 
