@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
-from cloud_under_test import groups
+from cloud_under_test import Hosts, groups, lab, playbook, templated
 from runner_jobs import ARGUMENTS_OF, FLOWS, answers
 
+LOST = "node2"
 READ = "Read the newest copy of the state that the cloud keeps"
 # What a person types into the required questions of surveys, all of it text. It is only checked: no flow is started with it.
 TYPED = {
@@ -22,12 +25,31 @@ TYPED = {
     "day2/etcd/member": {"etcd_action": "replace", "etcd_member": "control2"},
     "day2/host/remove": {"removed_host": "node9"},
     "day2/kubernetes_key/rotate": {"kubernetes_key": "encryption,service-account"},
+    "day2/kubernetes_node/drain": {"kubernetes_node": "node2,node3"},
+    "day2/kubernetes_node/uncordon": {"kubernetes_node": "node2"},
     "day2/network/trace": {"trace_from": "red.front.client", "trace_to": "red.front.web1"},
     "day2/node/failure": {"failed_node": "node2,node3"},
     "day2/node/rejoin": {"rejoined_node": "node2"},
     "day2/node/verify": {"failed_node": "node2"},
     "day2/tenant/remove": {"tenant": "blue"},
 }
+
+
+def is_fenced(node: str) -> bool:
+    """Whether all of a node's clients are on Ceph's blocklist."""
+    address = templated(f"hostvars['{node}'].cloud_address")
+    return f"{address}:0/0" in Hosts().ask_json("control1", "ceph osd dump --format json")["blocklist"]
+
+
+@pytest.fixture
+def lost_node() -> Iterator[str]:
+    """A node without power; afterwards it is back and, whatever became of the test, taken back."""
+    lab("powered_off", LOST)
+    yield LOST
+    lab("started", LOST)
+    if is_fenced(LOST):
+        run = playbook("playbooks/day2/node/rejoin.yml", "-e", f"rejoined_node={LOST}")
+        assert run.code == 0, run.output
 
 
 @pytest.mark.parametrize("flow", FLOWS)
@@ -82,3 +104,23 @@ def test_certificates_are_reported(launch):
     assert result.changed() == set()
     (table,) = result.stats["artifact_data"]["honeycomb_summary"]
     assert {row[table["columns"].index("host")] for row in table["rows"]} >= set(groups()["all"])
+
+
+@pytest.mark.usefixtures("copies")
+def test_a_lost_node_is_found_recovered_proven_and_taken_back(launch, lost_node):
+    """The workflow of awx/vars/templates.yml, job by job: each gets what the one before it kept as an artifact."""
+    found = launch("day2/node/detect", answers("day2/node/detect", lost_for="1"))
+    assert found.status == "failed", found.stdout  # so that the workflow goes on to the recovery
+    assert found.stats["artifact_data"]["failed_node"] == lost_node
+    recovered = launch("day2/node/failure", found.stats["artifact_data"])
+    assert recovered.status == "successful", recovered.stdout
+    report = recovered.stats["artifact_data"]["honeycomb_report"]
+    assert report["failed"] == [lost_node]
+    assert is_fenced(lost_node)
+    proven = launch("day2/node/verify", answers("day2/node/verify", failed_node=lost_node))
+    assert proven.status == "successful", proven.stdout
+    lab("started", lost_node)
+    back = launch("day2/node/rejoin", answers("day2/node/rejoin", rejoined_node=lost_node))
+    assert back.status == "successful", back.stdout
+    assert not is_fenced(lost_node)
+    assert launch("day2/node/detect", answers("day2/node/detect", lost_for="1")).status == "successful"
