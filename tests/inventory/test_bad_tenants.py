@@ -119,3 +119,35 @@ def test_a_host_of_containers_has_networks_and_disks(validate):
         "found control1.example.net",
         "group container_host: expected hosts of the group ceph_client, which brings the cloud disks to them, found control1.example.net",
     ], outcome.output
+
+
+def apps(*subnets: str, **more: object) -> dict:
+    return {"name": "apps", "subnets": list(subnets), "pods": True, **more}
+
+
+def test_networks_of_pods_overlap_with_nothing_that_a_node_reaches(validate):
+    tenants = [
+        {"name": "red", "networks": [apps("10.60.0.0/24", "fd60::/64")]},
+        {"name": "blue", "networks": [apps("10.60.0.128/25", "fd61::/64")]},
+        {"name": "green", "networks": [apps("192.0.2.0/26"), {"name": "front", "subnets": ["10.60.0.0/24"]}]},
+        {"name": "grey", "networks": [apps("10.96.4.0/24")]},
+        {"name": "white", "networks": [apps("10.200.1.0/24")]},
+    ]
+    outcome = validate(variables={"tenants": tenants})
+    refused = [
+        ("blue", "10.60.0.128/25", "tenant red, network apps (10.60.0.0/24)"),
+        ("green", "192.0.2.0/26", "cloud_management_network (192.0.2.0/24)"),
+        ("grey", "10.96.4.0/24", "kube_apiserver_service_network (10.96.0.0/16)"),
+        ("white", "10.200.1.0/24", "pod_network_controller_system_subnets.0 (10.200.0.0/16)"),
+    ]
+    assert lines(outcome) == [
+        f"tenant {tenant}, network apps: expected a subnet for pods that nothing else uses, found {subnet}, which overlaps {other}"
+        for tenant, subnet, other in refused
+    ], outcome.output
+
+
+def test_a_network_of_pods_has_room_for_them(validate):
+    outcome = validate(variables={"tenants": [{"name": "red", "networks": [apps("10.60.0.0/30")]}]})
+    assert lines(outcome) == ["tenant red, network apps: expected a subnet of at least 8 addresses where pods are, found 10.60.0.0/30"], (
+        outcome.output
+    )

@@ -9,13 +9,13 @@ from pathlib import Path
 import kubernetes
 import pytest
 from cloud_under_test import Hosts, wait_until
-from pod_sandboxes import Pods, Sandbox
+from pod_sandboxes import PAUSE, Pods, Sandbox
 
 FRAMES = "/root/pod-frames.py"
 SECONDS = 9
 CONTROL = ("control1", "control2", "control3")
 LEASE = "honeycomb-pod-network-controller"
-PROGRAMS = "python3-scapy curl"
+PROGRAMS = "python3-scapy curl iperf3"
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +218,51 @@ def test_a_fixed_address_is_given_and_a_taken_one_is_refused_with_an_event(pods,
     pods.delete(fixed)
 
 
+@pytest.mark.parametrize(("direction", "limit"), [("egress", 20), ("ingress", 10)])
+def test_a_pods_bandwidth_is_limited_as_its_annotation_says(pods, cast, hosts, direction, limit):
+    """Whole frames of UDP that arrive, with half as much again sent; see tests/network/test_bandwidth.py."""
+    slow = pods.run("pn-red", "slow", "node2", annotations={f"kubernetes.io/{direction}-bandwidth": f"{limit}M"})
+    try:
+        sender, receiver = (slow, cast["a"]) if direction == "egress" else (cast["a"], slow)
+        warm(pods, sender, receiver.ip4)
+        server = hosts.start(receiver.node, pods.inside(receiver, "timeout 20 iperf3 -s -1 -p 5301 -J"))
+        wait_until(lambda: hosts.ask(receiver.node, pods.inside(receiver, "ss -Hltn 'sport = :5301'")), 10, "iperf3 listens")
+        load = f"timeout 20 iperf3 -c {receiver.ip4} -p 5301 -t 4 -O 1 -J -u -l 1400 -b {limit * 1.5:g}M"
+        hosts.ask(sender.node, pods.inside(sender, load))
+        arrived = json.loads(server.communicate(timeout=30)[0])["end"]["sum_received"]["bits_per_second"] / 1e6 * (1400 + 42) / 1400
+        assert limit * 0.8 <= arrived <= limit * 1.05, f"{arrived:.1f} of {limit} Mbit/s"
+    finally:
+        pods.delete(slow)
+
+
+def stateful_set(node: str) -> dict:
+    """A StatefulSet of one pod that runs on a node."""
+    labels = {"app": "kept"}
+    container = {"name": "pause", "image": PAUSE}
+    spec = {"nodeName": node, "terminationGracePeriodSeconds": 0, "containers": [container]}
+    template = {"metadata": {"labels": labels}, "spec": spec}
+    return {"metadata": {"name": "kept"}, "spec": {"serviceName": "kept", "selector": {"matchLabels": labels}, "template": template}}
+
+
+def test_a_pod_of_a_stateful_set_keeps_its_addresses_on_another_node(pods):
+    apps = kubernetes.client.AppsV1Api(pods.api)
+    apps.create_namespaced_stateful_set("pn-red", stateful_set("node1"))
+
+    def on(node: str) -> list[str]:
+        listing = pods.core.list_namespaced_pod("pn-red", label_selector="app=kept").items
+        return [one.ip for pod in listing if pod.spec.node_name == node and pod.status.pod_ips for one in pod.status.pod_ips]
+
+    try:
+        before = wait_until(lambda: on("node1"), 60, "the pod has addresses")
+        between = pods.run("pn-red", "between", "node3")  # which must not get what is kept
+        apps.replace_namespaced_stateful_set("kept", "pn-red", stateful_set("node2"))
+        assert wait_until(lambda: on("node2"), 60, "the pod is on the other node") == before
+        warm(pods, between, before[0])
+        pods.delete(between)
+    finally:
+        apps.delete_namespaced_stateful_set("kept", "pn-red")
+
+
 # Services and policies.
 
 
@@ -273,6 +318,23 @@ def test_a_policy_closes_and_opens(pods, cast, service):
     for name in ("closed", "open"):
         policies.delete_namespaced_network_policy(name, "pn-red")
     wait_until(lambda: pods.get(cast["b"], cast["a"].ip4), 20, "nothing is closed any more")
+
+
+def test_a_policy_of_what_leaves_a_pod_lets_go_what_it_names_alone(pods, cast):
+    policies = kubernetes.client.NetworkingV1Api(pods.api)
+    for name in ("a", "b"):
+        wait_until(lambda name=name: pods.get(cast["c"], cast[name].ip4), 20, f"c reaches {name}")
+    peer = {"ipBlock": {"cidr": "10.60.0.0/24", "except": [f"{cast['b'].ip4}/32"]}}
+    spec = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [peer], "ports": [{"port": 8080}]}]}
+    policies.create_namespaced_network_policy("pn-red2", {"metadata": {"name": "out"}, "spec": spec})
+    try:
+        wait_until(lambda: not pods.get(cast["c"], cast["b"].ip4, seconds=1), 20, "the policy closes")
+        assert pods.get(cast["c"], cast["a"].ip4)
+        assert not pods.reaches(cast["c"], cast["a"].ip4), "a port is named"
+        assert pods.reaches(cast["a"], cast["c"].ip4), "answers go out"
+    finally:
+        policies.delete_namespaced_network_policy("out", "pn-red2")
+    wait_until(lambda: pods.get(cast["c"], cast["b"].ip4), 20, "nothing is closed any more")
 
 
 # What the loss of parts does.
