@@ -24,6 +24,7 @@ BUDGET ?= 75m
 SCENARIOS ?=
 UPGRADE ?= --upgrade
 SIZES ?= 10 100 400
+SUITE ?= conformance
 STARTED := $(shell date +%s)
 
 .PHONY: help
@@ -157,6 +158,10 @@ bench-storage: setup ## Measure storage on the running lab: lists against single
 .PHONY: bench-failover
 bench-failover: setup ## Measure on the running lab how long the loss of a node with 1, 5 and 10 databases takes
 	python tests/benchmarks/failover.py
+
+.PHONY: conformance
+conformance: setup ## Run Kubernetes' own tests against the running lab: make conformance, SUITE=network-policy, or with ARGS='--focus sig-apps'
+	python tests/tools/conformance.py $(SUITE) $(ARGS)
 
 .PHONY: execution-environment
 execution-environment: setup ## Write the build context of the execution environment for AWX into .cache/execution-environment

@@ -50,7 +50,7 @@ options:
     type: dict
     default: {}
   files:
-    description: Files to put in, path in the image to path on this machine. What begins with C(#!) becomes executable.
+    description: Files to put in, path in the image to path on this machine. Scripts and programs become executable.
     type: dict
     default: {}
   config:

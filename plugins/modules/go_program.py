@@ -68,6 +68,10 @@ options:
             description: Path of the file in the module.
             type: str
             required: true
+      tests:
+        description: Packages whose tests are built into a program, by the program's name. C(go.mod) names them as C(tool) too.
+        type: dict
+        default: {}
 attributes:
   check_mode:
     description: Says what would be built.
@@ -125,6 +129,7 @@ def converge(module: AnsibleModule) -> dict:
             tags=tuple(entry["tags"]),
             linker_values=tuple(sorted(entry["linker_values"].items())),
             files=tuple((one["name"], one["module"], one["path"]) for one in entry["files"]),
+            tests=tuple(sorted(entry["tests"].items())),
         )
         for entry in module.params["programs"]
     ]
@@ -166,6 +171,7 @@ def main() -> None:
         "tags": {"type": "list", "elements": "str", "default": []},
         "linker_values": {"type": "dict", "default": {}},
         "files": {"type": "list", "elements": "dict", "default": [], "options": file},
+        "tests": {"type": "dict", "default": {}},
     }
     run_module(
         {

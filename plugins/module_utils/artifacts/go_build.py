@@ -27,7 +27,8 @@ SPACE = 8 << 30  # bytes that the sources and the compiler's cache of a program 
 class Program:
     """What is built of one Go module. ``source``: folder with go.mod and go.sum; ``linker_values``: Go variable to value.
 
-    ``files`` are taken from modules as they are: name among the artifacts, module, path in it.
+    ``files`` are taken from modules as they are: name among the artifacts, module, path in it. ``tests`` are packages whose tests become
+    a program: its name, package.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Program:
     tags: tuple[str, ...] = ()
     linker_values: tuple[tuple[str, str], ...] = ()
     files: tuple[tuple[str, str, str], ...] = ()
+    tests: tuple[tuple[str, str], ...] = ()
 
     @property
     def has_programs(self) -> bool:
@@ -47,7 +49,7 @@ class Program:
     def folder(self) -> str:
         """The name of the build: another one when anything that decides what comes out is another."""
         texts = [(self.source / name).read_text() for name in ("go.mod", "go.sum")]
-        inputs = [texts, self.tags, self.linker_values, *([self.files] if self.files else [])]
+        inputs = [texts, self.tags, self.linker_values, *([self.files] if self.files else []), *([self.tests] if self.tests else [])]
         digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
         return f"{self.name}-{self.version}-{digest[:16]}"
 
@@ -60,11 +62,16 @@ class Program:
             raise CloudError(f"{self.source / 'go.mod'} names no program", "Name each package to build in a line that begins with tool.")
 
     def arguments(self) -> list[str]:
-        """Return the arguments of go build, but for the place of its output."""
+        """Return the arguments that go build and go test share."""
         values = " ".join(f"-X {variable}={value}" for variable, value in self.linker_values)
         tags = ["-tags", ",".join(self.tags)] if self.tags else []
         # Without the machine's paths and the debugger's tables: the same bytes everywhere, and a third less of them.
-        return ["-mod=readonly", "-trimpath", "-buildvcs=false", *tags, "-ldflags", f"-s -w {values}".strip(), "tool"]
+        return ["-mod=readonly", "-trimpath", "-buildvcs=false", *tags, "-ldflags", f"-s -w {values}".strip()]
+
+    def commands(self, output: Path) -> list[list[str]]:
+        """Return the arguments of go for each of its runs, which write into the folder ``output``."""
+        programs = [["build", "-o", f"{output}/", *self.arguments(), "tool"]] if self.has_programs else []
+        return programs + [["test", "-c", "-o", str(output / name), *self.arguments(), package] for name, package in self.tests]
 
 
 def find_go() -> str:
@@ -97,15 +104,15 @@ def build(program: Program, base: Path, work: Path, lock: int) -> None:
     # auto: where go.mod wants a newer release than the machine has, go fetches it like a module, checked against the checksum database.
     environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "auto", "GOFLAGS": "", "GOWORK": "off"}
     log = base / f"{program.name}.log"
-    if program.has_programs:
-        with log.open("wb") as file:
-            command = [go, "build", "-o", f"{output}/", *program.arguments()]
+    log.unlink(missing_ok=True)
+    for arguments in program.commands(output):
+        with log.open("ab") as file:
             streams = {"stdin": subprocess.DEVNULL, "stdout": file, "stderr": subprocess.STDOUT}
-            done = subprocess.run(command, cwd=work, env=environment, check=False, pass_fds=[lock], **streams)
+            done = subprocess.run([go, *arguments], cwd=work, env=environment, check=False, pass_fds=[lock], **streams)
         if done.returncode:
             end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
             raise CloudError(f"The build of {program.name} failed with status {done.returncode}:\n{end}", f"The complete log is {log}.")
-    versions = program_versions((work / "go.mod").read_text())
+    versions = program_versions((work / "go.mod").read_text()) | {name: program.version for name, _package in program.tests}
     for name, module, path in program.files:
         folder, versions[name] = module_folder(go, module, work, environment)
         shutil.copyfile(folder / path, output / name)

@@ -14,6 +14,8 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.common.command imp
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.oci import archive
 
+# How a script and a program begin.
+EXECUTABLE = (b"#!", b"\x7fELF")
 # Removed from every image, below its root. Packages stay installed as far as dpkg knows, so that a scanner finds their versions.
 USELESS = (
     *("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/i18n", "usr/share/info", "usr/share/lintian"),
@@ -48,7 +50,7 @@ def build(image: dict, files: dict[str, bytes], mirror: str, architecture: str, 
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-            path.chmod(0o755 if content.startswith(b"#!") else 0o644)
+            path.chmod(0o755 if content.startswith(EXECUTABLE) else 0o644)
         return archive.pack(root, target, image["config"], architecture, image["name"])
 
 

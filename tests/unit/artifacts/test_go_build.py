@@ -79,6 +79,20 @@ def test_a_build_leaves_programs_and_their_manifest(base, build, program):
 
 
 @needs_go
+def test_tests_of_a_package_become_a_program(base, build, program, tmp_path):
+    code = 'package main\n\nimport "testing"\n\nfunc TestHello(t *testing.T) { println("tested", version) }\n'
+    (tmp_path / "hello/main_test.go").write_text(code)
+    values = (("example.net/hello.version", "v1.2.3"),)  # in its tests a program is a package like any other
+    wanted = replace(program, tests=(("hello.test", "example.net/hello"),), linker_values=values)
+    assert wanted.folder != program.folder
+    build(wanted)
+    done = subprocess.run([base / wanted.folder / "hello.test"], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("PASS\n", "tested v1.2.3\n")
+    entries = json.loads((base / wanted.folder / "manifest.json").read_text())
+    assert {name: entry["version"] for name, entry in entries.items()} == {"hello": "1.2.3", "hello.test": "1.2.3"}
+
+
+@needs_go
 def test_files_of_modules_are_taken_as_they_are(base, build, program, monkeypatch, tmp_path):
     """The interface definition of a module, without a program beside it."""
     (program.source / "go.mod").write_text("module text\n\ngo 1.24\n\nrequire example.net/hello v1.2.3\n")
