@@ -71,7 +71,7 @@ class Program:
     def commands(self, output: Path) -> list[list[str]]:
         """Return the arguments of go for each of its runs, which write into the folder ``output``."""
         programs = [["build", "-o", f"{output}/", *self.arguments(), "tool"]] if self.has_programs else []
-        return programs + [["test", "-c", "-o", str(output / name), *self.arguments(), package] for name, package in self.tests]
+        return programs + [["test", "-c", "-vet=off", "-o", str(output / name), *self.arguments(), package] for name, package in self.tests]
 
 
 def find_go() -> str:
