@@ -161,3 +161,17 @@ def test_a_slow_machine_names_what_it_did_not_prove_whether_it_has_been_timed_or
     assert "new: CHANGED AND NOT PROVEN for want of time or speed (never timed)" in said
     assert "timed: CHANGED AND NOT PROVEN for want of time or speed (2 min)" in said
     assert "optional: LEFT OUT for want of time or speed (10 min)" in said
+
+
+def test_a_scenario_that_was_never_timed_is_not_begun_where_it_may_not_end_in_time(monkeypatch, capsys):
+    monkeypatch.setattr(scenarios, "load", lambda: {"cloud": proof(seconds=10)})
+    monkeypatch.setattr(scenarios, "tracked", list)
+    monkeypatch.setattr(scenarios.proven, "digest", lambda *_: "same")
+    monkeypatch.setattr(scenarios, "molecule", lambda *_: 1.0)
+    monkeypatch.setattr(scenarios, "prove", lambda _: {"verify": 10.0})
+    soon = time.time() + scenarios.NEVER_TIMED
+    scenarios.run(["cloud", "new"], False, soon, soon)
+    assert "new: CHANGED AND NOT PROVEN" in capsys.readouterr().out
+    later = soon + scenarios.REMOVAL + 60
+    scenarios.run(["cloud", "new"], False, later, later)
+    assert "new: passed after 10 s" in capsys.readouterr().out
