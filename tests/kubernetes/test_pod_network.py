@@ -239,7 +239,7 @@ def stateful_set(node: str) -> dict:
     """A StatefulSet of one pod that runs on a node."""
     labels = {"app": "kept"}
     container = {"name": "pause", "image": PAUSE}
-    spec = {"nodeName": node, "terminationGracePeriodSeconds": 0, "containers": [container]}
+    spec = {"nodeSelector": {"kubernetes.io/hostname": node}, "terminationGracePeriodSeconds": 0, "containers": [container]}
     template = {"metadata": {"labels": labels}, "spec": spec}
     return {"metadata": {"name": "kept"}, "spec": {"serviceName": "kept", "selector": {"matchLabels": labels}, "template": template}}
 
