@@ -43,7 +43,12 @@ def test_nodes_are_told_the_namespaces_of_each_network(known):
 
 def views(text):
     """(view, pattern) in their order."""
-    return re.findall(r"view (\S+) \{\n\s+expr [^\n]+\n(?:\s+expr name\(\) matches '([^']*)'\n)?", text)
+    return re.findall(r"view (\S+) \{\n(?:\s+expr incidr[^\n]+\n)?(?:\s+expr name\(\) matches '([^']*)'\n)?", text)
+
+
+def contents(text):
+    """View -> what its block does."""
+    return dict(re.findall(r"view (\S+) \{.*?\n  \}\n  import (\w+)\n", text, re.DOTALL))
 
 
 def test_a_tenant_may_look_up_its_own_names_and_no_other_ones(known):
@@ -70,15 +75,30 @@ def test_a_tenant_may_look_up_its_own_names_and_no_other_ones(known):
         "www.example.org.",
     ):
         assert not re.search(own, name), name
-    assert re.search(patterns["red.front-others"], "db.blue.svc.cluster.local.")
-    assert not re.search(patterns["red.front-others"], "www.notcluster.local.")
-    assert [view for view, _pattern in views(names.corefile(told(known)))] == [
-        "honeycomb.system-cluster",
-        "honeycomb.system-world",
-        "red.front-own",
-        "red.front-others",
-        "red.front-world",
+    for name in (
+        "db.blue.svc.cluster.local.",
+        "cluster.local.",
+        "3.0.61.10.in-addr.arpa.",
+        "10.in-addr.arpa.",
+        "1.0.31.172.in-addr.arpa.",
+        "1.1.127.100.in-addr.arpa.",
+        "1.0.d.f.ip6.arpa.",
+    ):
+        assert re.search(patterns["others"], name), name
+    for name in ("www.notcluster.local.", "1.0.32.172.in-addr.arpa.", "110.in-addr.arpa.", "1.1.128.100.in-addr.arpa.", "1.0.2.ip6.arpa."):
+        assert not re.search(patterns["others"], name), name
+
+
+def test_what_is_asked_goes_to_one_block(known):
+    # Their order counts: nobody's question comes to a later block that an earlier one is for.
+    assert list(contents(names.corefile(told(known))).items()) == [
+        ("honeycomb.system-cluster", "cluster"),
+        ("red.front-own", "cluster"),
+        ("others", "nothing"),
+        ("honeycomb.system-world", "world"),
+        ("red.front-world", "world"),
     ]
+    assert "incidr" not in names.corefile({})  # who is unknown gets nothing of the cluster, and nothing else
 
 
 def test_nothing_but_names_of_namespaces_gets_into_the_file():
