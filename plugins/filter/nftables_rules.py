@@ -26,7 +26,8 @@ options:
     description:
       - Rules with C(port) or C(ports) (numbers or ranges such as V(30000-32767)), C(protocol) (V(tcp), V(udp), V(sctp), or without ports
         V(vrrp), V(gre), V(esp)), C(from) (groups, hosts, addresses or networks; anywhere when left out), C(address) (the kind of address
-        of groups and hosts, V(management) when left out), C(interface) (by which it comes in; V(name*) for all that begin so) and C(comment).
+        of groups and hosts, V(management) when left out), C(interface) (by which it comes in; V(name*) for all that begin so) and
+        C(comment).
     type: list
     elements: dict
     required: true

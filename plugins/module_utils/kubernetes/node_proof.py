@@ -33,7 +33,7 @@ def condition(live: dict) -> dict:
 
 
 def pod(node: str, image: str, namespace: str, *, own_network: bool = False) -> dict:
-    """Return a pod without any right that prints its node's name and waits. No scheduler is needed, and no network of pods unless it asks."""
+    """Return a pod without any right that prints its node's name and waits. No scheduler is needed, and in its host's network no other."""
     container = {
         "name": CONTAINER,
         "image": image,

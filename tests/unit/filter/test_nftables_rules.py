@@ -96,6 +96,12 @@ def test_run_does_not_lock_itself_out():
     assert rules({"port": 22, "from": ["node"]}, must_admit=here)
     assert rules({"ports": ["20-30"]}, must_admit=here)
     assert rules(must_admit={"address": "", "port": 22}) == []
-    for rule in ({"port": 22, "from": ["etcd"]}, {"port": 2222}, {"port": 22, "interface": "lo"}, {"port": 22, "protocol": "udp"}, {"protocol": "vrrp"}):
+    for rule in (
+        {"port": 22, "from": ["etcd"]},
+        {"port": 2222},
+        {"port": 22, "interface": "lo"},
+        {"port": 22, "protocol": "udp"},
+        {"protocol": "vrrp"},
+    ):
         with pytest.raises(AnsibleFilterError, match=r"lock out this run.*10\.0\.0\.21"):
             rules(rule, must_admit=here)
