@@ -1,4 +1,4 @@
-"""What Services may do and do, on the lab: pods of the client's node alone where that is asked for, and no way in from outside for a tenant."""
+"""Services, on the lab: pods of the client's node alone where that is asked for, and for a tenant no way in from outside."""
 
 from __future__ import annotations
 

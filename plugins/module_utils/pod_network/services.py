@@ -54,7 +54,10 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A part of a Service's endpoints. ``ports``: (name, protocol, number); ``ready``, ``ending``: addresses; ``nodes``: those with their nodes."""
+    """A part of a Service's endpoints.
+
+    ``ports``: (name, protocol, number); ``ready``, ``ending``: addresses; ``nodes``: (address, node).
+    """
 
     service: str
     ports: tuple[tuple[str, str, int], ...]
