@@ -82,6 +82,14 @@ def test_nothing_is_left_of_a_local_service(pods, kubectl, hosts):
         ({"type": "NodePort"}, "type NodePort opens ports of nodes"),
         ({"type": "LoadBalancer"}, "type LoadBalancer opens ports of nodes"),
         ({"externalIPs": ["192.0.2.1"]}, "externalIPs are the operator's"),
+        (
+            {"type": "ExternalName", "externalName": "web.sv-system.svc.cluster.local"},
+            "a name of the cluster that is not of this namespace",
+        ),
+        (
+            {"type": "ExternalName", "externalName": "sv-red.sv-system.svc.cluster.local."},
+            "a name of the cluster that is not of this namespace",
+        ),
     ],
 )
 def test_a_tenant_s_service_is_reached_from_its_network_alone(pods, kubectl, spec, says):
@@ -97,6 +105,12 @@ def test_a_tenant_s_service_does_not_become_one_that_is_reached_from_outside(pod
     kubectl.ask("create", "service", "clusterip", "turns", "--namespace", "sv-red", "--tcp=80")
     done = kubectl.run("patch", "service", "--namespace", "sv-red", "turns", "--patch", '{"spec": {"type": "NodePort"}}')
     assert "type NodePort opens ports of nodes" in done.stderr, done.stdout
+
+
+@pytest.mark.parametrize("name", ["web.sv-red.svc.cluster.local", "www.example.org", "svc.cluster.local.example.org"])
+def test_a_tenant_s_service_may_stand_for_its_own_names_and_the_world_s(pods, kubectl, name):
+    kubectl.ask("create", "service", "externalname", "stands", "--namespace", "sv-red", "--external-name", name)
+    kubectl.ask("delete", "service", "--namespace", "sv-red", "stands")
 
 
 @pytest.mark.parametrize("kind", ["containers", "initContainers"])

@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which names the pods of a network may look up, as blocks of CoreDNS' configuration. Pure.
+"""Which names the pods of a network may look up, as blocks of CoreDNS' configuration. Pure, but for ``ask``.
 
 A tenant sees the names of its own namespaces and those of the world; those of other tenants do not exist for it. Which network asks follows
 from the address that the question comes from, which no pod can forge. Another server of the node knows all names of the cluster; it
@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+import socket
+import struct
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.local import SERVER_PORT
@@ -21,6 +23,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.model 
 DOMAIN = "cluster.local"
 # Of the operator's namespaces everybody sees one name, by which every pod finds the API.
 API = f"kubernetes.default.svc.{DOMAIN}."
+REFUSED = 5  # RFC 1035, 4.1.1
 LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
 # Zones of private addresses, which no server of the world knows: RFC 6303, and RFC 6598 by RFC 7793.
 PRIVATE = (
@@ -45,7 +48,39 @@ def names_of(ids: Mapping[str, str]) -> Names | None:
     text = ids.get("honeycomb-namespaces", "")
     # They go into a configuration file: nothing but names of namespaces.
     namespaces = None if text == ALL_NAMES else tuple(word for word in text.split() if re.fullmatch(LABEL, word))
-    return Names(f"{ids['honeycomb-tenant']}.{ids['honeycomb-network']}", tuple(ids["honeycomb-subnets"].split()), namespaces)
+    return Names(network_of(ids), tuple(ids["honeycomb-subnets"].split()), namespaces)
+
+
+def network_of(ids: Mapping[str, str]) -> str:
+    """Return the network that external_ids of a port name; empty when they are not ours."""
+    return f"{ids['honeycomb-tenant']}.{ids['honeycomb-network']}" if {"honeycomb-tenant", "honeycomb-network"} <= set(ids) else ""
+
+
+def of_node(ports: Iterable[tuple[str, Mapping[str, str]]]) -> dict[str, Names]:
+    """Return the networks that have pods on a node. ``ports``: type and external_ids of the node's pods' ports, and of the nodes' in all networks.
+
+    Of thousands of networks a node has few, and its name server goes through all that it is told of for every question.
+    """
+    ports = list(ports)
+    here = {network_of(ids) for kind, ids in ports if kind != "localport"}
+    known = [found for kind, ids in ports if kind == "localport" and (found := names_of(ids))]
+    return {found.network: found for found in known if found.network in here}
+
+
+def ask(address: str) -> int | None:
+    """Ask the node's name server for the API's name from this address of the node; return the answer's code, None without an answer."""
+    labels = API.strip(".").split(".")
+    question = b"".join(bytes([len(label)]) + label.encode() for label in labels) + struct.pack(">BHH", 0, 1, 1)
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(0.5)
+        try:
+            asking.bind((address, 0))
+            asking.connect((address, SERVER_PORT))
+            asking.send(struct.pack(">6H", 1, 0x0100, 1, 0, 0, 0) + question)
+            answer = asking.recv(4096)
+        except OSError:
+            return None
+    return answer[3] & 15 if len(answer) > 3 else None
 
 
 def reverse_zones(subnet: str) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+import threading
 
 import pytest
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network import model, names, networks, state
@@ -118,3 +120,29 @@ def test_nothing_but_names_of_namespaces_gets_into_the_file():
 )
 def test_reverse_zones(subnet, zones):
     assert names.reverse_zones(subnet) == zones
+
+
+def test_a_node_is_told_of_networks_that_have_pods_on_it(known):
+    local = [("localport", row["external_ids"]) for ref, row in known.rows.items() if ref.key.startswith("local/")]
+    pod = ("", {"honeycomb-tenant": "red", "honeycomb-network": "front", "honeycomb-pod": "red/a"})
+    assert names.of_node(local) == {}
+    assert set(names.of_node([*local, pod, ("patch", {})])) == {"red.front"}
+    assert names.of_node([pod]) == {}
+
+
+@pytest.mark.parametrize("code", [0, names.REFUSED])
+def test_the_node_s_name_server_is_asked(monkeypatch, code):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(names, "SERVER_PORT", server.getsockname()[1])
+
+        def answer():
+            question, client = server.recvfrom(4096)
+            assert b"\x0akubernetes\x07default\x03svc\x07cluster\x05local\x00\x00\x01\x00\x01" in question
+            server.sendto(question[:2] + bytes([0x81, 0x80 | code]) + question[4:], client)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert names.ask("127.0.0.1") == code
+        thread.join()
+    assert names.ask("127.0.0.1") is None
