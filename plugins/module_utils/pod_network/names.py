@@ -57,7 +57,7 @@ def network_of(ids: Mapping[str, str]) -> str:
 
 
 def of_node(ports: Iterable[tuple[str, Mapping[str, str]]]) -> dict[str, Names]:
-    """Return the networks that have pods on a node. ``ports``: type and external_ids of the node's pods' ports, and of the nodes' in all networks.
+    """Return the networks that have pods on a node. ``ports``: type and external_ids of its pods' ports and of the nodes' in all networks.
 
     Of thousands of networks a node has few, and its name server goes through all that it is told of for every question.
     """
@@ -124,8 +124,9 @@ def corefile(networks: Mapping[str, Names]) -> str:
             blocks.append(_block(f"{names.network}-cluster", "cluster", _from(names), f"{inside}|[.]arpa[.]$"))
         else:
             blocks.append(_block(f"{names.network}-own", "cluster", _from(names), _ends(names)))
-    # One for all that comes here, or the file would grow with the square of the networks' number.
-    blocks.append(_block("others", "nothing", "", f"{inside}|{PRIVATE}"))
+    # Who is in none of these networks is refused: his network may come in a moment, and he shall ask again.
+    if known:
+        blocks.append(_block("others", "nothing", " || ".join(map(_from, known)), f"{inside}|{PRIVATE}"))
     # One for each, so that nobody sees by the time of an answer what others looked up, or takes their share of open questions.
     blocks += [_block(f"{names.network}-world", "world", _from(names)) for names in known]
     return "\n".join(blocks)

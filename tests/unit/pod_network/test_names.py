@@ -100,7 +100,8 @@ def test_what_is_asked_goes_to_one_block(known):
         ("honeycomb.system-world", "world"),
         ("red.front-world", "world"),
     ]
-    assert "incidr" not in names.corefile({})  # who is unknown gets nothing of the cluster, and nothing else
+    assert "view" not in names.corefile({})
+    assert names.corefile(told(known)).count("expr incidr") == 5  # who is in no network is refused
 
 
 def test_nothing_but_names_of_namespaces_gets_into_the_file():
