@@ -202,6 +202,14 @@ def test_everybody_finds_the_api_and_the_operator_everything(names, cast, addres
     assert names.finds(cast["system"], reverse(address["dns-red"]), "PTR") == [f"db.dns-red.{DOMAIN}."]
 
 
+def test_of_the_world_pods_find_what_their_node_finds(names, cast, hosts):
+    upstream = hosts.ask("node1", "awk '/^nameserver/ { print $2; exit }' /etc/resolv.conf").strip()
+    status = hosts.run("node1", f"dig +noall +comments +time=2 +tries=2 @{upstream} deb.debian.org").stdout
+    expected = re.search(r"status: (\w+)", status)
+    for pod in cast.values():
+        assert names.ask(pod, "deb.debian.org")[0] == (expected[1] if expected else "SERVFAIL")
+
+
 def test_pods_in_their_node_s_network_find_names(kubectl, namespace, nodes, address):
     for node in nodes:
         name = f"host-{node}"
