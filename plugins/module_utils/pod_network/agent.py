@@ -461,21 +461,29 @@ class Agent:
 
     def tell_names(self) -> None:
         """Tell the node's name server which network may look up which names, again whenever that changes. Returns never."""
-        told, path = None, Path(self.options["names"])
-        while True:
-            with self.databases.seen:
-                networks = self.databases.south.networks()
-                if networks == told:
-                    self.databases.seen.wait(1)
-                    continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(".new")
-            partial.write_text(names.corefile(networks))
-            for place, mode in ((path.parent, 0o755), (partial, 0o644)):  # the name server is another user
-                place.chmod(mode)
-            partial.rename(path)
-            self._named &= set(networks)
-            told = networks
+        told = None
+        try:
+            while True:
+                with self.databases.seen:
+                    networks = self.databases.south.networks()
+                    if networks == told:
+                        self.databases.seen.wait(1)
+                        continue
+                self._write_names(networks)
+                told = networks
+        except Exception:  # pods would go on with what was so once
+            LOG.exception("the names")
+            os._exit(1)
+
+    def _write_names(self, networks: dict[str, names.Names]) -> None:
+        path = Path(self.options["names"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".new")
+        partial.write_text(names.corefile(networks))
+        for place, mode in ((path.parent, 0o755), (partial, 0o644)):  # the name server is another user
+            place.chmod(mode)
+        partial.rename(path)
+        self._named &= set(networks)
 
     def begin(self) -> None:
         """Put right what a reboot left: interfaces in the switch's database of sandboxes that are gone, rules that are not loaded."""
