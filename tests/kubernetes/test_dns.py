@@ -125,6 +125,13 @@ def test_pods_find_names_as_programs_do(kubectl, names, address):
     assert "bad address" in kubectl.run(*run, "ping", "-c", "1", "-W", "1", "db.dns-system").stderr
 
 
+def test_the_first_pod_of_a_network_on_a_node_finds_names_from_its_first_moment(kubectl, names):
+    container = {"name": "main", "image": BUSYBOX, "command": ["nslookup", API]}
+    spec = {"nodeName": "node3", "restartPolicy": "Never", "containers": [container]}
+    kubectl.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "first", "namespace": "dns-blue"}, "spec": spec})
+    kubectl.await_pod("dns-blue", "first", "Succeeded", 60)
+
+
 @pytest.mark.parametrize("who", ["red", "red2"])
 def test_a_tenant_finds_its_own_services(names, cast, address, who):
     assert names.finds(cast[who], f"db.dns-red.{DOMAIN}") == [address["dns-red"]]
