@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 
 from ansible.errors import AnsibleFilterError
@@ -25,7 +26,8 @@ options:
     description:
       - Rules with C(port) or C(ports) (numbers or ranges such as V(30000-32767)), C(protocol) (V(tcp), V(udp), V(sctp), or without ports
         V(vrrp), V(gre), V(esp)), C(from) (groups, hosts, addresses or networks; anywhere when left out), C(address) (the kind of address
-        of groups and hosts, V(management) when left out) and C(comment).
+        of groups and hosts, V(management) when left out), C(interface) (by which it comes in; V(name*) for all that begin so) and
+        C(comment).
     type: list
     elements: dict
     required: true
@@ -61,7 +63,8 @@ _value:
 WITH_PORTS = ("tcp", "udp", "sctp")
 # Protocols without ports, by their number in the IP header (IANA), which nft knows without a name service.
 WITHOUT_PORTS = {"vrrp": 112, "gre": 47, "esp": 50}
-KEYS = {"port", "ports", "protocol", "from", "address", "comment"}
+KEYS = {"port", "ports", "protocol", "from", "address", "interface", "comment"}
+INTERFACE = r"[A-Za-z0-9._-]{1,15}[*]?"
 COMMENT_LIMIT = 127  # bytes, NFTNL_UDATA_COMMENT_MAXLEN
 
 
@@ -99,6 +102,8 @@ def as_set(values: str) -> str:
 def match(rule: Mapping, name: str) -> tuple[str, list[str]]:
     """Return the protocol and, where it has them, the ports of a rule. Raises AnsibleFilterError where they do not fit."""
     unknown = set(rule) - KEYS
+    if "interface" in rule and not re.fullmatch(INTERFACE, str(rule["interface"])):
+        raise AnsibleFilterError(f"Firewall rule {name}: interface is {rule['interface']!r}, expected a name such as eth0 or eth*")
     protocol = rule.get("protocol", "tcp")
     has_ports = "port" in rule or "ports" in rule
     if unknown:
@@ -113,20 +118,21 @@ def match(rule: Mapping, name: str) -> tuple[str, list[str]]:
     )
 
 
-def render(protocol: str, port_words: list[str], source: Mapping[str, str] | None, comment: str) -> list[str]:
+def render(protocol: str, port_words: list[str], source: Mapping[str, str] | None, comment: str, interface: str = "") -> list[str]:
     """Return the lines of one rule: one for each IP version among its sources. None means anywhere, an empty source nobody."""
+    by = f'iifname "{interface}" ' if interface else ""
     what = f"{protocol} dport {as_set(', '.join(port_words))}" if port_words else f"meta l4proto {WITHOUT_PORTS[protocol]}"
     text = comment.replace('"', "'").encode()[:COMMENT_LIMIT].decode(errors="ignore")
     verdict = "accept" + (f' comment "{text}"' if text else "")
     if source is None:
-        return [f"{what} {verdict}"]
+        return [f"{by}{what} {verdict}"]
     lines = []
     for keyword, version in firewall_sources.VERSIONS.items():
         found = source.get(keyword)
         if found == firewall_sources.ANYWHERE[keyword]:
-            lines.append(f"meta nfproto ipv{version} {what} {verdict}")
+            lines.append(f"{by}meta nfproto ipv{version} {what} {verdict}")
         elif found:
-            lines.append(f"{keyword} saddr {as_set(found)} {what} {verdict}")
+            lines.append(f"{by}{keyword} saddr {as_set(found)} {what} {verdict}")
     return lines
 
 
@@ -149,9 +155,10 @@ def nftables_rules(rules: list[Mapping], sources: Mapping[str, Mapping], must_ad
         name = rule.get("comment") or str(dict(rule))
         protocol, port_words = match(rule, name)
         source = source_of(rule, sources, name) if "from" in rule else None
-        if not admitted:
+        if not admitted and "interface" not in rule:
             admitted = admits(protocol, port_words, source, must_admit)
-        lines += [line for line in render(protocol, port_words, source, rule.get("comment", "")) if line not in lines]
+        written = render(protocol, port_words, source, rule.get("comment", ""), rule.get("interface", ""))
+        lines += [line for line in written if line not in lines]
     if not admitted:
         raise AnsibleFilterError(
             f"The firewall would lock out this run: no rule admits {must_admit.get('protocol', 'tcp')} port {must_admit['port']} "

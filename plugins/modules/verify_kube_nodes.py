@@ -33,6 +33,10 @@ options:
     description: Namespace of the pods. It must not exist, or be of an earlier call.
     type: str
     default: honeycomb-verify-nodes
+  lookup:
+    description: A name that the pod of each node must find. The pods are in the network of pods then, and not in that of their hosts.
+    type: str
+    default: ""
   timeout:
     description: Seconds to wait for each of them.
     type: int
@@ -75,7 +79,8 @@ def converge(module: AnsibleModule) -> dict:
     cluster = Cluster(options["kubeconfig"], options["timeout"])
     seen = {name: node_proof.look(cluster, name) for name in options["nodes"]}
     if not module.check_mode:
-        for name, seconds in node_proof.run(cluster, options["nodes"], options["image"], options["namespace"]).items():
+        found = node_proof.run(cluster, options["nodes"], options["image"], options["namespace"], options["lookup"])
+        for name, seconds in found.items():
             seen[name]["seconds"] = seconds
     return {"changed": False, "nodes": seen}
 
@@ -88,6 +93,7 @@ def main() -> None:
             "nodes": {"type": "list", "elements": "str", "required": True},
             "image": {"type": "str", "required": True},
             "namespace": {"type": "str", "default": "honeycomb-verify-nodes"},
+            "lookup": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 120},
         },
         converge,

@@ -38,7 +38,7 @@ SECTIONS: dict[str, type | tuple] = {
 # Those that an expression as a whole may stand for; the others are read as they are written, also where no host has the component.
 EXPRESSIONS = {"packages", "masked_units", "firewall", "exports", "summary"}
 GROUP_KEYS = {"required", "placement"}
-RULE_KEYS = {"groups", "port", "ports", "protocol", "from", "address", "comment"}
+RULE_KEYS = {"groups", "port", "ports", "protocol", "from", "address", "interface", "comment"}
 SERVICE_KEYS = {"name", "port", "backend_port", "backends", "address", "from", "comment", "check"}
 SERVICE_OPTIONAL = {"backends", "address", "comment"}
 CHECK_KEYS = {"https": {"path", "ca", "certificate"}, "tcp": set(), "command": {"command"}}

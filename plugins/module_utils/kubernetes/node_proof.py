@@ -32,8 +32,8 @@ def condition(live: dict) -> dict:
     return {"ready": ready["status"] == "True", "reason": ready.get("reason") or "", "message": ready.get("message") or ""}
 
 
-def pod(node: str, image: str, namespace: str) -> dict:
-    """Return a pod without any right that prints its node's name and waits. No scheduler and no network of pods is needed."""
+def pod(node: str, image: str, namespace: str, *, own_network: bool = False) -> dict:
+    """Return a pod without any right that prints its node's name and waits. No scheduler is needed, and in its host's network no other."""
     container = {
         "name": CONTAINER,
         "image": image,
@@ -47,7 +47,7 @@ def pod(node: str, image: str, namespace: str) -> dict:
     }
     spec = {
         "nodeName": node,
-        "hostNetwork": True,
+        "hostNetwork": not own_network,
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": 1,
         "automountServiceAccountToken": False,
@@ -70,20 +70,24 @@ def why(live: dict | None) -> str:
     return ", ".join(filter(None, [status.get("phase") or "Pending", *words]))
 
 
-def run(cluster: Cluster, names: list[str], image: str, namespace: str) -> dict[str, float]:
-    """Run a pod on each node side by side and use it; returns the seconds from its creation to its answer by node. Raises CloudError."""
+def run(cluster: Cluster, names: list[str], image: str, namespace: str, lookup: str = "") -> dict[str, float]:
+    """Run a pod on each node side by side and use it; returns the seconds from its creation to its answer by node. Raises CloudError.
+
+    ``lookup``: a name that each of them must find, for which they are in the network of pods.
+    """
     label = f"{LABEL}={VALUE}"
     try:
         cluster.ensure_namespace(namespace, {LABEL: VALUE}, check=False)
-        pods, begun = {name: pod(name, image, namespace) for name in names}, time.monotonic()
+        pods = {name: pod(name, image, namespace, own_network=bool(lookup)) for name in names}
+        begun = time.monotonic()
         for body in pods.values():
             cluster.create(body)
-        return {name: use(cluster, name, body) - begun for name, body in pods.items()}
+        return {name: use(cluster, name, body, lookup) - begun for name, body in pods.items()}
     finally:
         cluster.remove_labelled(label, [], check=False)
 
 
-def use(cluster: Cluster, node: str, body: dict) -> float:
+def use(cluster: Cluster, node: str, body: dict, lookup: str = "") -> float:
     """Read what the pod of a node printed and run a command in it; returns when it had, in monotonic seconds. Raises CloudError."""
     seen = ""
 
@@ -104,4 +108,14 @@ def use(cluster: Cluster, node: str, body: dict) -> float:
     ):
         if said.strip() != node:
             raise CloudError(f"The pod on {node}: {what} says {said[:200]!r}, expected {node!r}", f"journalctl -u kubelet on {node}")
+    if lookup:
+        said = cluster.execute(body, CONTAINER, ["sh", "-c", f"nslookup {lookup} 2>&1 || true"])
+        if not found(said):
+            raise CloudError(f"The pod on {node} looked up {lookup}: {said.strip()[-300:]}", f"journalctl -u 'coredns-*' on {node}")
     return time.monotonic()
+
+
+def found(said: str) -> bool:
+    """Say whether nslookup of busybox found an address: the first one that it prints is the server's."""
+    _server, _blank, answer = said.partition("\nName:")
+    return "\nAddress" in answer

@@ -53,6 +53,7 @@ COLUMNS = {
 LOCAL = "local"  # mark of the node's own ports
 SIDE_BY_SIDE = 8  # requests that run programs at a time
 PORT_SECONDS, SWITCH_SECONDS, INSTALLED_SECONDS = 30.0, 15.0, 30.0
+NAMES_SECONDS = 6.0  # the name server looks every two to three seconds
 
 
 class Southbound(client.Database):
@@ -85,9 +86,8 @@ class Southbound(client.Database):
         return bool(self._asked) and any(True for _row in self.table("Chassis"))
 
     def networks(self) -> dict[str, names.Names]:
-        """Return the networks that carry pods, with the names that may be looked up in each."""
-        rows = [row.external_ids for row in self.table("Port_Binding") if row.type == "localport"]
-        return {found.network: found for ids in rows if (found := names.names_of(ids))}
+        """Return the networks that have pods on this node, with the names that may be looked up in each."""
+        return names.of_node((row.type, row.external_ids) for row in self.table("Port_Binding"))
 
     def port(self, name: str) -> Any:
         """Return the row of a port of this chassis, None when there is none."""
@@ -204,6 +204,7 @@ class Agent:
         self._locals = threading.Lock()
         self._plugging: Counter[str] = Counter()  # pods that are being plugged, by the network that they need
         self._rules = ""
+        self._named: set[str] = set()  # networks that the node's name server knows
 
     def handle(self, asked: dict) -> dict:
         """Return the answer to one request of the plugin."""
@@ -253,6 +254,7 @@ class Agent:
             added = Change("add", switch.Port(port.switch_side, "", port.ids))
             self.databases.put([added], f"the interface {port.switch_side}")
         self._await_installed(port)
+        self._await_names(local.local_of(ids))
         return attachment.result(port, request.netns)
 
     def delete(self, environment: dict[str, str], _configuration: dict) -> None:
@@ -370,6 +372,18 @@ class Agent:
 
         self.databases.wait(installed, INSTALLED_SECONDS, what)
 
+    def _await_names(self, one: local.Local) -> None:
+        """Wait until the node's name server knows a network: it would refuse what its first pod asks. Without names a pod runs too."""
+        if one.network in self._named:
+            return
+        address, end = one.addresses[0].partition("/")[0], time.monotonic() + NAMES_SECONDS
+        while (code := names.ask(address)) == names.REFUSED and time.monotonic() < end:
+            time.sleep(0.1)
+        if code is None or code == names.REFUSED:
+            LOG.warning("the name server at %s port %d %s", address, local.SERVER_PORT, "refuses" if code else "does not answer")
+        else:
+            self._named.add(one.network)
+
     def _unplug(self, sides: Iterable[str]) -> None:
         sides = list(sides)
         if not sides:
@@ -447,20 +461,29 @@ class Agent:
 
     def tell_names(self) -> None:
         """Tell the node's name server which network may look up which names, again whenever that changes. Returns never."""
-        told, path = None, Path(self.options["names"])
-        while True:
-            with self.databases.seen:
-                networks = self.databases.south.networks()
-                if networks == told:
-                    self.databases.seen.wait(1)
-                    continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(".new")
-            partial.write_text(names.corefile(networks))
-            for place, mode in ((path.parent, 0o755), (partial, 0o644)):  # the name server is another user
-                place.chmod(mode)
-            partial.rename(path)
-            told = networks
+        told = None
+        try:
+            while True:
+                with self.databases.seen:
+                    networks = self.databases.south.networks()
+                    if networks == told:
+                        self.databases.seen.wait(1)
+                        continue
+                self._write_names(networks)
+                told = networks
+        except Exception:  # pods would go on with what was so once
+            LOG.exception("the names")
+            os._exit(1)
+
+    def _write_names(self, networks: dict[str, names.Names]) -> None:
+        path = Path(self.options["names"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".new")
+        partial.write_text(names.corefile(networks))
+        for place, mode in ((path.parent, 0o755), (partial, 0o644)):  # the name server is another user
+            place.chmod(mode)
+        partial.rename(path)
+        self._named &= set(networks)
 
     def begin(self) -> None:
         """Put right what a reboot left: interfaces in the switch's database of sandboxes that are gone, rules that are not loaded."""

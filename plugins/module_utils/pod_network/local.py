@@ -101,6 +101,7 @@ table inet {TABLE} {{
   }}
   chain as_the_node {{
     type nat hook postrouting priority srcnat - 5; policy accept;
+    oifname "lo" accept
     oifname != "{PREFIX}*" ct original ip daddr @local4 masquerade
 {let_out}  }}
   chain to_pods {{

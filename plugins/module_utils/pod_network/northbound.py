@@ -25,6 +25,7 @@ COLUMNS = {
     "Logical_Router": ["name", "ports", "static_routes", "external_ids"],
     "Logical_Router_Port": ["name", "mac", "networks", "external_ids"],
     "Logical_Router_Static_Route": ["ip_prefix", "nexthop", "external_ids"],
+    "Chassis_Template_Var": ["chassis", "variables", "external_ids"],
     "Load_Balancer": ["name", "vips", "protocol", "options", "external_ids"],
     "Port_Group": ["name", "ports", "acls", "external_ids"],
     "Address_Set": ["name", "addresses", "external_ids"],

@@ -8,6 +8,7 @@ likes. Two Services are the same for all networks, the API and the names: in eac
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.networ
 
 PREFIX = "svc/"
 LOCAL_PREFIX = "local/"
+VARIABLE = "svc_"  # begin of the names of variables that each node has its own value of, see ``node_variables``
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 SERVICE_LABEL = "kubernetes.io/service-name"
 # Service -> (protocol, its port) -> port on the node's address.
@@ -33,7 +35,8 @@ ON_THE_NODE = {
 class Service:
     """A Service with addresses of its own.
 
-    ``ports``: (name, protocol, number); ``affinity``: seconds for which a client keeps its pod, 0 for none.
+    ``ports``: (name, protocol, number); ``affinity``: seconds for which a client keeps its pod, 0 for none; ``local``: whether it leads to
+    pods of the client's node alone.
     """
 
     namespace: str
@@ -41,6 +44,7 @@ class Service:
     addresses: tuple[str, ...]
     ports: tuple[tuple[str, str, int], ...]
     affinity: int = 0
+    local: bool = False
 
     @property
     def key(self) -> str:
@@ -50,12 +54,16 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A part of a Service's endpoints. ``ports``: (name, protocol, number); ``ready``, ``ending``: addresses."""
+    """A part of a Service's endpoints.
+
+    ``ports``: (name, protocol, number); ``ready``, ``ending``: addresses; ``nodes``: (address, node).
+    """
 
     service: str
     ports: tuple[tuple[str, str, int], ...]
     ready: tuple[str, ...]
     ending: tuple[str, ...] = ()
+    nodes: tuple[tuple[str, str], ...] = ()
 
 
 def service_of(item: Mapping[str, Any]) -> Service | None:
@@ -68,7 +76,8 @@ def service_of(item: Mapping[str, Any]) -> Service | None:
     if spec.get("sessionAffinity") == "ClientIP":
         affinity = ((spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}).get("timeoutSeconds", 10800)
     ports = tuple((port.get("name", ""), port.get("protocol", "TCP"), port["port"]) for port in spec.get("ports") or [])
-    return Service(metadata["namespace"], metadata["name"], tuple(addresses), ports, affinity)
+    local = spec.get("internalTrafficPolicy") == "Local"
+    return Service(metadata["namespace"], metadata["name"], tuple(addresses), ports, affinity, local)
 
 
 def slice_of(item: Mapping[str, Any]) -> Slice | None:
@@ -87,7 +96,13 @@ def slice_of(item: Mapping[str, Any]) -> Slice | None:
     ports = tuple(
         (port.get("name") or "", port.get("protocol") or "TCP", port["port"]) for port in item.get("ports") or [] if port.get("port")
     )
-    return Slice(f"{metadata['namespace']}/{service}", ports, tuple(ready), tuple(ending))
+    nodes = tuple(
+        (address, endpoint["nodeName"])
+        for endpoint in item.get("endpoints") or []
+        if endpoint.get("nodeName")
+        for address in endpoint["addresses"]
+    )
+    return Slice(f"{metadata['namespace']}/{service}", ports, tuple(ready), tuple(ending), nodes)
 
 
 def joined(address: str, port: int) -> str:
@@ -95,8 +110,11 @@ def joined(address: str, port: int) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
-def backends(service: Service, port: tuple[str, str, int], address: str, slices: Iterable[Slice], network: Network) -> list[str]:
-    """Return what one port of a Service at one of its addresses leads to: pods that are ready, or where there is none, those that end."""
+def backends(port: tuple[str, str, int], address: str, slices: Iterable[Slice], network: Network, node: str = "") -> list[str]:
+    """Return what one port of a Service at one of its addresses leads to: pods that are ready, or where there is none, those that end.
+
+    With ``node``, of those on that node.
+    """
     version = ipaddress.ip_address(address).version
     found: tuple[set[str], set[str]] = set(), set()
     for part in slices:
@@ -104,7 +122,7 @@ def backends(service: Service, port: tuple[str, str, int], address: str, slices:
             if (name, protocol) != port[:2]:
                 continue
             for kind, texts in zip(found, (part.ready, part.ending), strict=True):
-                kind |= {joined(text, number) for text in texts if has(network, text, version)}
+                kind |= {joined(text, number) for text in texts if has(network, text, version) and (not node or (text, node) in part.nodes)}
     return sorted(found[0] or found[1])
 
 
@@ -122,17 +140,42 @@ def service_rows(service: Service, slices: Iterable[Slice], network: Network) ->
     slices, rows = list(slices), {}
     for protocol in PROTOCOLS:
         vips = {
-            joined(address, port[2]): ",".join(backends(service, port, address, slices, network))
+            joined(address, port[2]): f"^{variable(service, port)}" if service.local else ",".join(backends(port, address, slices, network))
             for port in service.ports
             if port[1] == protocol
             for address in service.addresses
+            if not (service.local and ":" in address)  # OVN reads the address of such a load balancer up to the first colon
         }
         if vips:
             # Where nothing is ready a client is told so at once, and does not wait.
             options = {"reject": "true", **({"affinity_timeout": str(service.affinity)} if service.affinity else {})}
+            if service.local:
+                options = {"template": "true", "address-family": "ipv4"}
             name = f"{PREFIX}{service.key}/{protocol.lower()}"
             rows[name] = _row(name, vips, protocol, options)
     return rows
+
+
+def variable(service: Service, port: tuple[str, str, int]) -> str:
+    """Return the name of the variable whose value on a node is what a port of a Service leads to from there."""
+    return VARIABLE + hashlib.sha256(f"{service.key} {port[1]} {port[2]}".encode()).hexdigest()[:16]
+
+
+def node_variables(service: Service, slices: Iterable[Slice], network: Network) -> dict[str, dict[str, str]]:
+    """Return node -> variable -> value for a Service that leads to pods of the client's node alone; nothing for others.
+
+    A node without such pods has no value, and what is sent to the Service from there goes nowhere. Which node a pod is on, the
+    EndpointSlice says: who writes a false one misleads clients of his own Service, within his own network.
+    """
+    slices, found = list(slices), {}
+    address = next((text for text in service.addresses if ":" not in text), "")
+    if not service.local or not address:
+        return {}
+    for node in {node for part in slices for _address, node in part.nodes}:
+        values = {variable(service, port): ",".join(backends(port, address, slices, network, node)) for port in service.ports}
+        if values := {name: value for name, value in values.items() if value}:
+            found[node] = values
+    return found
 
 
 def local_rows(services: Mapping[str, Service], network: Network) -> dict[str, dict[str, Any]]:

@@ -26,6 +26,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.servic
     Service,
     Slice,
     local_rows,
+    node_variables,
     service_rows,
 )
 
@@ -146,6 +147,7 @@ class State:
         self._groups: dict[policies.Group, set[str]] = {}  # group of pods -> policies that need it
         self._acls: dict[str, set[Ref]] = {}  # policy -> its rules
         self._balancers: dict[str, dict[Ref, str]] = {}  # Service -> row -> network in which it is
+        self._variables: dict[str, dict[str, dict[str, str]]] = {}  # Service -> node -> variable -> value
         self._base()
         self.set_networks({})
 
@@ -358,7 +360,7 @@ class State:
 
     def _serve(self, key: str) -> None:
         """Bring a Service's load balancers to what it is."""
-        service, rows = self.services.get(key), {}
+        service, rows, variables = self.services.get(key), {}, {}
         if key in ON_THE_NODE:
             for network in self.networks.values():
                 rows |= {Ref("Load_Balancer", name): (row, network.name) for name, row in local_rows(self.services, network).items()}
@@ -366,6 +368,7 @@ class State:
             network = self.networks.get(namespace.network or self.system.name)
             parts = [self.slices[part] for part in sorted(self._parts[key])]
             found = service_rows(service, parts, network) if network else {}
+            variables = node_variables(service, parts, network) if network else {}
             rows = {Ref("Load_Balancer", name): (row, network.name) for name, row in found.items()}
         before = self._balancers.pop(LOCAL if key in ON_THE_NODE else key, {})
         for ref, network in before.items():
@@ -377,6 +380,22 @@ class State:
             self._set(ref, row)
             self._hold(switch_ref(network), "load_balancer", ref)
         self._balancers[LOCAL if key in ON_THE_NODE else key] = {ref: network for ref, (_row, network) in rows.items()}
+
+        self._set_variables(key, variables)
+
+    def _set_variables(self, key: str, variables: dict[str, dict[str, str]]) -> None:
+        """Give nodes the values of a Service's variables, each of which is of this Service alone."""
+        before = self._variables.pop(key, {})
+        if variables:
+            self._variables[key] = variables
+        for node in {*before, *variables}:
+            if before.get(node) == variables.get(node):
+                continue
+            ref = Ref("Chassis_Template_Var", node)
+            have = self.rows.get(ref, {}).get("variables", {})
+            values = {name: value for name, value in have.items() if name not in before.get(node, {})} | variables.get(node, {})
+            row = {"chassis": node, "variables": values, "external_ids": marks(OWNER, node)}
+            self._set(ref, row if values else None)
 
     def _has(self, group: policies.Group, key: str) -> bool:
         pod, port = self.pods.get(key), self.ports.get(key)

@@ -35,6 +35,8 @@ def rules(*given, **options) -> list[str]:
         ({"port": 9, "from": ["node"], "address": "underlay"}, "ip saddr 198.51.100.21 tcp dport 9 accept"),
         ({"port": 53, "from": ["2001:db8::/64"]}, "ip6 saddr 2001:db8::/64 tcp dport 53 accept"),
         ({"port": 9, "from": ["0.0.0.0/0", "etcd"]}, "meta nfproto ipv4 tcp dport 9 accept"),
+        ({"port": 53, "interface": "hcl-*"}, 'iifname "hcl-*" tcp dport 53 accept'),
+        ({"port": 53, "interface": "eth0", "from": ["node1"]}, 'iifname "eth0" ip saddr 10.0.0.21 tcp dport 53 accept'),
         ({"port": 1, "comment": 'say "x"'}, "tcp dport 1 accept comment \"say 'x'\""),
     ],
 )
@@ -76,6 +78,7 @@ def test_empty_group_opens_for_nobody():
         ({"port": 1, "ports": [2]}, "with port or ports"),
         ({"port": 1, "protocol": "vrrp"}, "with port or ports"),
         ({"port": 1, "form": ["etcd"]}, "unknown form"),
+        ({"port": 1, "interface": 'eth0" accept'}, "expected a name such as eth0"),
     ],
 )
 def test_mistakes_are_named(rule, says):
@@ -93,6 +96,12 @@ def test_run_does_not_lock_itself_out():
     assert rules({"port": 22, "from": ["node"]}, must_admit=here)
     assert rules({"ports": ["20-30"]}, must_admit=here)
     assert rules(must_admit={"address": "", "port": 22}) == []
-    for rule in ({"port": 22, "from": ["etcd"]}, {"port": 2222}, {"port": 22, "protocol": "udp"}, {"protocol": "vrrp"}):
+    for rule in (
+        {"port": 22, "from": ["etcd"]},
+        {"port": 2222},
+        {"port": 22, "interface": "lo"},
+        {"port": 22, "protocol": "udp"},
+        {"protocol": "vrrp"},
+    ):
         with pytest.raises(AnsibleFilterError, match=r"lock out this run.*10\.0\.0\.21"):
             rules(rule, must_admit=here)

@@ -228,3 +228,24 @@ def test_a_pod_that_nobody_would_make_again_is_refused_before_anything_is_change
     assert (api.asked, "unschedulable" in api.live["node1"]["spec"]) == ([], False)
     assert drain.drain(api, "node1", lose=True, check=True)[0] == ["cordon node1", "evict Pod red/a", "evict Pod red/alone"]
     assert (api.asked, "unschedulable" in api.live["node1"]["spec"]) == ([], False), "a check changes nothing"
+
+
+def test_a_pod_that_looks_up_a_name_is_in_the_network_of_pods():
+    assert node_proof.pod("node1", "image", "default")["spec"]["hostNetwork"] is True
+    assert node_proof.pod("node1", "image", "default", own_network=True)["spec"]["hostNetwork"] is False
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("Server:\t\t10.96.0.10\nAddress:\t10.96.0.10:53\n\nName:\tkubernetes.default.svc.cluster.local\nAddress: 10.96.0.1\n\n", True),
+        ("Server:\t\t10.96.0.10\nAddress:\t10.96.0.10:53\n\n** server can't find x: NXDOMAIN\n", False),
+        (
+            "Server:    10.96.0.10\nAddress 1: 10.96.0.10\n\nName:      kubernetes\nAddress 1: 10.96.0.1 kubernetes.default\n",
+            True,
+        ),
+        (";; connection timed out; no servers could be reached\n", False),
+    ],
+)
+def test_what_nslookup_says_is_understood(said, found):
+    assert node_proof.found(said) is found

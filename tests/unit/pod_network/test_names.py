@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+import threading
 
 import pytest
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network import model, names, networks, state
@@ -43,7 +45,12 @@ def test_nodes_are_told_the_namespaces_of_each_network(known):
 
 def views(text):
     """(view, pattern) in their order."""
-    return re.findall(r"view (\S+) \{\n\s+expr [^\n]+\n(?:\s+expr name\(\) matches '([^']*)'\n)?", text)
+    return re.findall(r"view (\S+) \{\n(?:\s+expr incidr[^\n]+\n)?(?:\s+expr name\(\) matches '([^']*)'\n)?", text)
+
+
+def contents(text):
+    """View -> what its block does."""
+    return dict(re.findall(r"view (\S+) \{.*?\n  \}\n  import (\w+)\n", text, re.DOTALL))
 
 
 def test_a_tenant_may_look_up_its_own_names_and_no_other_ones(known):
@@ -70,15 +77,31 @@ def test_a_tenant_may_look_up_its_own_names_and_no_other_ones(known):
         "www.example.org.",
     ):
         assert not re.search(own, name), name
-    assert re.search(patterns["red.front-others"], "db.blue.svc.cluster.local.")
-    assert not re.search(patterns["red.front-others"], "www.notcluster.local.")
-    assert [view for view, _pattern in views(names.corefile(told(known)))] == [
-        "honeycomb.system-cluster",
-        "honeycomb.system-world",
-        "red.front-own",
-        "red.front-others",
-        "red.front-world",
+    for name in (
+        "db.blue.svc.cluster.local.",
+        "cluster.local.",
+        "3.0.61.10.in-addr.arpa.",
+        "10.in-addr.arpa.",
+        "1.0.31.172.in-addr.arpa.",
+        "1.1.127.100.in-addr.arpa.",
+        "1.0.d.f.ip6.arpa.",
+    ):
+        assert re.search(patterns["others"], name), name
+    for name in ("www.notcluster.local.", "1.0.32.172.in-addr.arpa.", "110.in-addr.arpa.", "1.1.128.100.in-addr.arpa.", "1.0.2.ip6.arpa."):
+        assert not re.search(patterns["others"], name), name
+
+
+def test_what_is_asked_goes_to_one_block(known):
+    # Their order counts: nobody's question comes to a later block that an earlier one is for.
+    assert list(contents(names.corefile(told(known))).items()) == [
+        ("honeycomb.system-cluster", "cluster"),
+        ("red.front-own", "cluster"),
+        ("others", "nothing"),
+        ("honeycomb.system-world", "world"),
+        ("red.front-world", "world"),
     ]
+    assert "view" not in names.corefile({})
+    assert names.corefile(told(known)).count("expr incidr") == 5  # who is in no network is refused
 
 
 def test_nothing_but_names_of_namespaces_gets_into_the_file():
@@ -98,3 +121,29 @@ def test_nothing_but_names_of_namespaces_gets_into_the_file():
 )
 def test_reverse_zones(subnet, zones):
     assert names.reverse_zones(subnet) == zones
+
+
+def test_a_node_is_told_of_networks_that_have_pods_on_it(known):
+    local = [("localport", row["external_ids"]) for ref, row in known.rows.items() if ref.key.startswith("local/")]
+    pod = ("", {"honeycomb-tenant": "red", "honeycomb-network": "front", "honeycomb-pod": "red/a"})
+    assert names.of_node(local) == {}
+    assert set(names.of_node([*local, pod, ("patch", {})])) == {"red.front"}
+    assert names.of_node([pod]) == {}
+
+
+@pytest.mark.parametrize("code", [0, names.REFUSED])
+def test_the_node_s_name_server_is_asked(monkeypatch, code):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(names, "SERVER_PORT", server.getsockname()[1])
+
+        def answer():
+            question, client = server.recvfrom(4096)
+            assert b"\x0akubernetes\x07default\x03svc\x07cluster\x05local\x00\x00\x01\x00\x01" in question
+            server.sendto(question[:2] + bytes([0x81, 0x80 | code]) + question[4:], client)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert names.ask("127.0.0.1") == code
+        thread.join()
+    assert names.ask("127.0.0.1") is None

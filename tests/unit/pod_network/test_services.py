@@ -39,6 +39,18 @@ def known():
     return it
 
 
+def on_nodes(*places, **options):
+    """Endpoints of web that are ready: (address, node)."""
+    item = part(*((address, {}) for address, _node in places), **options)
+    for endpoint, (_address, node) in zip(item["endpoints"], places, strict=True):
+        endpoint["nodeName"] = node
+    return item
+
+
+def variables(it):
+    return {ref.key: row["variables"] for ref, row in it.rows.items() if ref.table == "Chassis_Template_Var"}
+
+
 def put(it, item, *parts):
     it.put("services", model.key_of(item), services.service_of(item))
     for number, one in enumerate(parts):
@@ -130,3 +142,33 @@ def test_the_api_and_the_names_are_on_the_node_in_every_network(known):
     known.set_networks({})
     known.settle()
     assert row(known, "local/red.front/tcp") is None
+
+
+def test_a_local_service_leads_to_pods_of_the_client_s_node(known):
+    item = service(internalTrafficPolicy="Local")
+    put(known, item, on_nodes(("10.60.0.4", "node1"), ("10.60.0.5", "node1"), ("10.60.0.6", "node2"), ("10.200.0.7", "node3")))
+    web = row(known, "svc/red/web/tcp")
+    name = web["vips"]["10.96.0.20:80"].removeprefix("^")
+    assert web["options"] == {"template": "true", "address-family": "ipv4"}
+    assert variables(known) == {"node1": {name: "10.60.0.4:8080,10.60.0.5:8080"}, "node2": {name: "10.60.0.6:8080"}}
+    # Pods move; another Service's values stay.
+    put(known, service("other", internalTrafficPolicy="Local", clusterIPs=["10.96.0.21"]))
+    other = {**on_nodes(("10.60.0.9", "node2")), "metadata": {"namespace": "red", "labels": {services.SERVICE_LABEL: "other"}}}
+    known.put("slices", "red/other", services.slice_of(other))
+    known.put("slices", "red/0", services.slice_of(on_nodes(("10.60.0.4", "node3"))))
+    known.settle()
+    second = row(known, "svc/red/other/tcp")["vips"]["10.96.0.21:80"].removeprefix("^")
+    assert variables(known) == {"node3": {name: "10.60.0.4:8080"}, "node2": {second: "10.60.0.9:8080"}}
+    put(known, service())
+    assert row(known, "svc/red/web/tcp")["vips"] == {"10.96.0.20:80": "10.60.0.4:8080"}
+    assert variables(known) == {"node2": {second: "10.60.0.9:8080"}}
+    known.put("services", "red/other", None)
+    known.settle()
+    assert variables(known) == {}
+
+
+def test_a_local_service_has_a_value_for_each_port(known):
+    item = service(ports=(("http", 80, "TCP"), ("dns", 53, "UDP")), internalTrafficPolicy="Local")
+    put(known, item, on_nodes(("10.60.0.4", "node1"), ports=(("http", 8080, "TCP"), ("dns", 5353, "UDP"))))
+    assert sorted(variables(known)["node1"].values()) == ["10.60.0.4:5353", "10.60.0.4:8080"]
+    assert row(known, "svc/red/web/udp")["options"]["template"] == "true"
