@@ -9,6 +9,8 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes.client 
 
 # What the API server counts or notes by itself.
 COUNTED = ("resourceVersion", "generation", "managedFields")
+# Kind -> a field that is never changed: such an object is removed and made anew. Pods keep the number that they got of a PriorityClass.
+FIXED = {"PriorityClass": "value"}
 
 
 def name(body: dict) -> str:
@@ -45,6 +47,14 @@ def apply(cluster: Cluster, bodies: list[dict], check: bool) -> tuple[list[str],
     changes, differences = [], []
     for body in bodies:
         current = cluster.get(body)
+        fixed = FIXED.get(body["kind"])
+        if current is not None and fixed and current.get(fixed, 0) != body.get(fixed, 0):
+            if not check:
+                cluster.remove(body)
+                cluster.apply(body, dry_run=False)
+            changes.append(f"replace {name(body)}")
+            differences.append({"before": shown(current), "after": shown(body), "header": name(body)})
+            continue
         try:
             after = cluster.apply(body, dry_run=True)
         except CloudError:
