@@ -21,10 +21,11 @@ class Kubectl:
 
     state: Path
     config: str = "kubeconfig/admin.conf"
+    program: Path | None = None
 
     def run(self, *arguments: str, stdin: str = "", timeout: float = 120) -> subprocess.CompletedProcess:
         """Runs it; says how it ended."""
-        command = [str(self.state / "bin/kubectl"), f"--kubeconfig={self.state / self.config}", *arguments]
+        command = [str(self.program or self.state / "bin/kubectl"), f"--kubeconfig={self.state / self.config}", *arguments]
         return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
 
     def ask(self, *arguments: str, stdin: str = "", timeout: float = 120) -> str:

@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+import cloud_under_test as cloud
 import pytest
 import yaml
 from cluster import BUSYBOX, Kubectl
@@ -374,6 +375,38 @@ def test_kubeconfigs_are_their_readers_alone_and_name_their_user(red, viewer):
         assert json.loads(kubectl.ask("auth", "whoami", "--output=json"))["status"]["userInfo"]["username"] == f"honeycomb:{RED}:{name}"
 
 
+@pytest.fixture(scope="module")
+def open_namespace(kubectl) -> Iterator[str]:
+    """A namespace of tenant red in which Pod Security refuses nothing, so that the policies have to."""
+    name = "tests-privileged"
+    labels = {"honeycomb.cloud/tenant": RED, "honeycomb.cloud/network": "apps", "pod-security.kubernetes.io/enforce": "privileged"}
+    user = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": f"honeycomb:{RED}:admin"}
+    rights = binding(user, "honeycomb:tenant-admin")
+    kubectl.apply(body("Namespace", name, metadata={"labels": labels}), {**rights, "metadata": {"name": "mine", "namespace": name}})
+    kubectl.apply(body("RuntimeClass", "tests-other", "node.k8s.io/v1", handler="other"))
+    kubectl.ask("wait", "serviceaccount/default", f"--namespace={name}", "--for=create", "--timeout=30s")
+    yield name
+    kubectl.ask("delete", "runtimeclass", "tests-other")
+    kubectl.ask("delete", "namespace", name, "--wait=true")
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"volumes": [{"name": "root", "hostPath": {"path": "/"}}]}, "spec.volumes: expected configMap"),
+        ({"volumes": [{"name": "nfs", "nfs": {"server": "192.0.2.11", "path": "/"}}]}, "spec.volumes: expected configMap"),
+        ({"container": {"ports": [{"containerPort": 80, "hostPort": 80}]}}, "a hostPort is the operator's"),
+        ({"hostNetwork": True, "hostUsers": True}, "hostNetwork, hostPID and hostIPC are the operator's"),
+        ({"hostUsers": True}, "pods of tenants run in user namespaces"),
+        ({"runtimeClassName": "tests-other"}, "spec.runtimeClassName: expected none"),
+        ({"nodeName": "node1"}, "the scheduler alone places pods of tenants"),
+    ],
+)
+def test_at_the_level_privileged_the_nodes_are_the_operators_still(red, open_namespace, changed, expected):
+    text = json.dumps(pod("p", **changed))
+    refused(red, expected, f"--namespace={open_namespace}", "create", "--dry-run=server", "--filename=-", stdin=text)
+
+
 # What works, on nodes.
 
 
@@ -419,3 +452,56 @@ def test_every_tenant_has_a_namespace_in_which_a_restricted_pod_runs(kubectl, te
     own = Kubectl(kubectl.state, f"tenants/{tenant}/admin.conf")
     with Existing(own, pod("hello")):
         own.await_pod(tenant, "hello", seconds=90)
+
+
+# Changes of the declaration.
+
+LAYER = ("playbooks/preflight.yml", "playbooks/layers/tenants.yml")
+
+
+@pytest.fixture
+def declare(tmp_path) -> Iterator[Callable[..., cloud.Run]]:
+    """Returns a function that runs the layer with changed keys of tenant red; afterwards it is as the inventory has it."""
+    tenants = cloud.templated("tenants")
+
+    def run(**keys: object) -> cloud.Run:
+        path = tmp_path / "tenants.json"
+        path.write_text(json.dumps({"tenants": [one | (keys if one["name"] == RED else {}) for one in tenants]}))
+        done = cloud.playbook(*LAYER, "-e", f"@{path}")
+        assert done.code == 0, done.output
+        return done
+
+    yield run
+    done = cloud.playbook(*LAYER)
+    assert done.code == 0, done.output
+
+
+def test_a_second_run_changes_nothing():
+    for arguments in ((), ("--check", "--diff")):
+        done = cloud.playbook(*LAYER, *arguments)
+        assert done.code == 0, done.output
+        assert not any(done.changed.values()), done.output
+
+
+def test_a_user_that_is_declared_no_more_has_no_rights_whatever_its_certificate_says(kubectl, declare, tmp_path):
+    kept = tmp_path / "editor.conf"
+    own = kubectl.state / f"tenants/{RED}/editor.conf"
+    kept.write_bytes(own.read_bytes())
+    declare(users=[{"name": "admin", "role": "admin"}, {"name": "viewer", "role": "view"}])
+    assert not own.exists()
+    assert not (kubectl.state / f"pki/tenants/{RED}.editor.key").exists()
+    refused(Kubectl(kept.parent, kept.name, kubectl.state / "bin/kubectl"), 'cannot list resource "pods"', "get", "pods")
+
+
+def test_a_suspended_tenant_runs_nothing_and_goes_on_when_it_is_resumed(red, declare):
+    labels = {"app": "paused"}
+    template = {"metadata": {"labels": labels}, "spec": pod("x")["spec"]}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    with Existing(red, body("Deployment", "paused", "apps/v1", spec=spec)):
+        red.ask("rollout", "status", "deployment/paused", "--timeout=90s")
+        declare(suspended=True)
+        assert red.get("pods")["items"] == []
+        refused(red, "cannot create resource", "create", "configmap", "c")
+        cloud.wait_until(lambda: "tenant red is suspended" in red.ask("get", "events"), 60, "the event that says why", interval=2)
+        declare()
+        red.ask("rollout", "status", "deployment/paused", "--timeout=120s")
