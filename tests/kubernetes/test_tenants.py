@@ -359,12 +359,12 @@ def test_services_may_point_to_what_is_the_tenants(red):
 def test_expressions_of_policies_are_of_the_right_types(kubectl):
     """Kubernetes says what an expression that it cannot type-check would do, and lets it in nevertheless."""
     policies = [
-        one for one in kubectl.get("validatingadmissionpolicies")["items"] if one["metadata"]["name"].startswith("honeycomb-tenant-")
+        one for one in kubectl.get("validatingadmissionpolicies")["items"] if one["metadata"]["name"].startswith("honeycomb-isolation-")
     ]
     assert len(policies) == 10
     for policy in policies:
         assert policy["status"]["observedGeneration"] == policy["metadata"]["generation"]
-        assert policy["status"]["typeChecking"].get("expressionWarnings", []) == [], policy["metadata"]["name"]
+        assert policy["status"].get("typeChecking", {}).get("expressionWarnings", []) == [], policy["metadata"]["name"]
 
 
 def test_kubeconfigs_are_their_readers_alone_and_name_their_user(red, viewer):
