@@ -27,6 +27,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory import (
 )
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.findings import Finding, render
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.options import CLOUD_OPTIONS, LAB_OPTIONS
+from ansible_collections.honeycomb.cloud.plugins.module_utils.kube_tenant.declaration import SHARED
 from ansible_collections.honeycomb.cloud.plugins.module_utils.lab import definition
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network import declaration
 from ansible_collections.honeycomb.cloud.plugins.plugin_utils import component_files, component_parts
@@ -213,7 +214,9 @@ class ActionModule(ActionBase):
         findings += address_rules.check_underlay(values, groups.get("ovn_host", []))
         if isinstance(first.get("tenants"), list):
             limits, carriers = _network_limits(first, groups), group_rules.zones(groups, groups.get("container_host", []))
-            findings += tenant_rules.check_tenants(first["tenants"], CLOUD_OPTIONS["tenants"], limits, carriers)
+            pools, privileged = _pools(values, groups), first.get("kube_tenant_privileged")
+            privileged = privileged if isinstance(privileged, list) else []
+            findings += tenant_rules.check_tenants(first["tenants"], CLOUD_OPTIONS["tenants"], limits, carriers, pools, privileged)
             findings += tenant_rules.check_pod_networks(first["tenants"], _taken(first, values, lab))
         for host, variables in values.items():
             findings += option_rules.check_fencing(host, variables.get("cloud_fencing"), bool(groups.get("ovn_gateway")))
@@ -361,6 +364,16 @@ def _network_limits(first: dict, groups: dict) -> declaration.Limits:
         tuple(groups.get("ovn_gateway", [])),
         egress if isinstance(egress, str) and declaration.is_network(egress) else defaults.egress_network,
     )
+
+
+def _pools(values: dict[str, _Lazy], groups: dict) -> dict[str, int]:
+    """Return how many pods the nodes of each pool carry; an option of a wrong type is reported elsewhere."""
+    found: dict[str, int] = {}
+    for host in groups.get("kube_node", []):
+        pool, pods = (values[host].get(name) for name in ("kubelet_pool", "kubelet_max_pods"))
+        pool = pool if isinstance(pool, str) and pool else SHARED
+        found[pool] = found.get(pool, 0) + (pods if isinstance(pods, int) else 0)
+    return found
 
 
 def _taken(first: _Lazy, values: dict[str, _Lazy], lab: dict[str, Any]) -> dict[str, Any]:

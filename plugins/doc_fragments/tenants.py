@@ -261,4 +261,106 @@ options:
             description: Containers of the same tenant and of the same word here are kept on different hosts.
             type: str
             default: ""
+      namespaces:
+        description:
+          - Namespaces of the tenant in Kubernetes. One named like the tenant when the key is missing and a network carries pods; an empty
+            list means none.
+          - A namespace that is not declared any more stays, with its disks and pods, and nobody has rights in it any more.
+        type: list
+        elements: dict
+        suboptions:
+          name:
+            description: Name, a DNS label that no other tenant and not the operator has (V(default), C(kube-*), C(honeycomb-*)).
+            type: str
+            required: true
+          network:
+            description: Network of the tenant in which its pods are, one that carries pods. Needed when there are several.
+            type: str
+          pod_security:
+            description: Level of Pod Security in this namespace, the tenant's by default.
+            type: str
+            choices: [restricted, baseline, privileged]
+          quota:
+            description:
+              - Its share of the tenant's quota. A single namespace has all of it; of several each says its share of all that the tenant's
+                quota names.
+            type: dict
+            suboptions: &quota
+              cpu:
+                description: CPUs that pods may request together.
+                type: float
+              memory_gb:
+                description: GiB of memory that pods may request, and have as their limits, together.
+                type: int
+              pods:
+                description: Pods.
+                type: int
+              disks:
+                description: PersistentVolumeClaims.
+                type: int
+              storage_gb:
+                description: GiB that PersistentVolumeClaims may request together.
+                type: int
+              load_balancers:
+                description: Services of type LoadBalancer.
+                type: int
+      pool:
+        description:
+          - Nodes that carry the tenant's pods, those whose C(kubelet_pool) says so. No other tenant may name the same one; all tenants that
+            name none share the nodes that are in none.
+        type: str
+        default: shared
+      quota:
+        description: What the tenant's pods may use at most. What is not named is not limited.
+        type: dict
+        suboptions: *quota
+      users:
+        description:
+          - People and programs that get a certificate and a kubeconfig, in C(cloud_state_dir/tenants/TENANT/). One that is declared no more
+            has no rights any more, whatever its certificate says. Without the key these are V(admin), V(editor) and V(viewer).
+        type: list
+        elements: dict
+        suboptions:
+          name:
+            description:
+              - Name within the tenant, at most 20 lower-case letters, digits and hyphens. Kubernetes knows it as C(honeycomb:TENANT:NAME).
+            type: str
+            required: true
+          role:
+            description: What it may do in the tenant's namespaces.
+            type: str
+            choices: [admin, edit, view]
+            required: true
+      groups:
+        description: Groups of an identity provider (C(kube_apiserver_jwt)) that have rights in the tenant's namespaces.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: Name as Kubernetes knows the group, with the prefix that the provider's configuration gives it.
+            type: str
+            required: true
+          role:
+            description: What its members may do in the tenant's namespaces.
+            type: str
+            choices: [admin, edit, view]
+            required: true
+      priority:
+        description:
+          - Priority of the tenant's pods, from 0 to 1000000. On nodes that tenants share, pods of a higher one displace those
+            of a lower one.
+        type: int
+        default: 0
+      pod_security:
+        description:
+          - Level of Pod Security of the tenant's namespaces. V(privileged) is refused unless C(kube_tenant_privileged) names the tenant.
+        type: str
+        choices: [restricted, baseline, privileged]
+        default: restricted
+      suspended:
+        description:
+          - Whether the tenant's pods are stopped and none may be made. Its disks, objects and networks stay, and its users may look.
+        type: bool
+        default: false
 """

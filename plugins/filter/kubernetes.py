@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Command lines by the version of Kubernetes (the table is in module_utils/kubernetes/flags.py), and kubeconfigs."""
+"""Command lines by the version of Kubernetes (the table is in module_utils/kubernetes/flags.py), kubeconfigs, and objects of tenants."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 import yaml
 from ansible.errors import AnsibleFilterError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.kube_tenant import declaration, objects
+from ansible_collections.honeycomb.cloud.plugins.module_utils.kube_tenant.declaration import SHARED
 from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes import flags
 from ansible_collections.honeycomb.cloud.plugins.module_utils.pki import x509
 
@@ -18,7 +20,6 @@ UNNAMED = "key1"
 # Labels of nodes. Admission NodeRestriction forbids the first's prefix to the nodes themselves.
 POOL = "node-restriction.kubernetes.io/pool"
 ZONE = "topology.kubernetes.io/zone"
-SHARED = "shared"  # the pool of nodes that are in none of their own
 
 
 def _plainly(function: Callable) -> Callable:
@@ -77,6 +78,20 @@ def kube_signing_key_id(key: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
 
 
+def kube_tenant_objects(tenants: Iterable[Mapping], classes: list[Mapping]) -> list[dict]:
+    """Return the objects of Kubernetes that make up the tenants. ``classes``: StorageClasses beside the tenants' own."""
+    return objects.objects(tenants, classes)
+
+
+def kube_tenant_users(tenants: Iterable[Mapping]) -> list[dict]:
+    """Return the users of all tenants that get a certificate: ``tenant``, ``name``, ``role``, ``user`` and ``namespace``, the first one."""
+    return [
+        {"tenant": tenant["name"], "namespace": declaration.namespaces(tenant)[0]["name"], **user}
+        for tenant in tenants
+        for user in declaration.users(tenant)
+    ]
+
+
 class FilterModule:
     """Filters of the subject kubernetes."""
 
@@ -86,6 +101,8 @@ class FilterModule:
             "kube_encryption_keys": kube_encryption_keys,
             "kube_arguments": _plainly(flags.arguments),
             "kube_nodes": kube_nodes,
+            "kube_tenant_objects": kube_tenant_objects,
+            "kube_tenant_users": kube_tenant_users,
             "kube_signing_key_id": _plainly(kube_signing_key_id),
             "kubeconfig": kubeconfig,
         }

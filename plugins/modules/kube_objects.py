@@ -19,7 +19,9 @@ options:
     type: path
     required: true
   objects:
-    description: Objects as Kubernetes has them, in this order. To be removed they need no more than C(apiVersion), C(kind) and C(metadata).
+    description:
+      - Objects as Kubernetes has them, in this order. To be removed they need no more than C(apiVersion), C(kind) and C(metadata); one that
+        has a namespace and no name stands for all of its kind there.
     type: list
     elements: dict
     required: true
@@ -28,6 +30,19 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  prune:
+    description: What else goes, all that has the label and is of one of the kinds, and is not among O(objects). Only with O(state=present).
+    type: dict
+    suboptions:
+      label:
+        description: Selector of labels, such as V(example.net/owner=shop). Each of O(objects) of these kinds has to have it.
+        type: str
+        required: true
+      kinds:
+        description: Kinds, each with C(apiVersion) and C(kind).
+        type: list
+        elements: dict
+        required: true
   timeout:
     description: Seconds to wait for the API, and for the end of what is removed.
     type: int
@@ -81,6 +96,8 @@ def converge(module: AnsibleModule) -> dict:
         changes, differences = objects.remove(cluster, bodies[::-1], module.check_mode), []
     else:
         changes, differences = objects.apply(cluster, bodies, module.check_mode)
+        prune = module.params["prune"]
+        changes += objects.prune(cluster, bodies, prune["label"], prune["kinds"], module.check_mode) if prune else []
     return {"changed": bool(changes), "changes": changes, "diff": differences}
 
 
@@ -91,6 +108,13 @@ def main() -> None:
             "kubeconfig": {"type": "path", "required": True},
             "objects": {"type": "list", "elements": "dict", "required": True},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "prune": {
+                "type": "dict",
+                "options": {
+                    "label": {"type": "str", "required": True},
+                    "kinds": {"type": "list", "elements": "dict", "required": True},
+                },
+            },
             "timeout": {"type": "int", "default": 120},
         },
         converge,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,8 @@ NETWORK = ("playbooks/preflight.yml", "playbooks/layers/network.yml")
 CONTAINERS = ("playbooks/preflight.yml", "playbooks/layers/containers.yml")
 # Of layer storage the part that knows tenants.
 STORAGE = ("tests/storage/role.yml", "-e", "role=ceph_cluster", "-e", "group=ceph_mon[0]")
-LAYERS = (*NETWORK, "playbooks/layers/bgp.yml", STORAGE[0], "playbooks/layers/containers.yml", *STORAGE[1:])
+PODS = ("playbooks/layers/pod_disks.yml", "playbooks/layers/tenants.yml")
+LAYERS = (*NETWORK, "playbooks/layers/bgp.yml", STORAGE[0], "playbooks/layers/containers.yml", *PODS, *STORAGE[1:])
 REMOVE = ("playbooks/day2/tenant/remove.yml", "-e", f"tenant={TENANT}")
 CEPH = (
     "ceph auth ls --format json 2>/dev/null",
@@ -31,6 +33,21 @@ LEFT = (
     "systemctl list-units --all --plain --no-legend 'honeycomb-*' | awk '{print $1, $3}' | sort",
     "ip -brief link | awk '{print $1}' | sort; ovs-vsctl list-ports br-int | sort; nft list tables | sort",
 )
+# Of Kubernetes: everything that has a namespace is in one of these, or has rights by one.
+OBJECTS = (
+    "namespaces,persistentvolumes,volumesnapshotcontents,volumeattachments,storageclasses,priorityclasses,clusterroles,clusterrolebindings",
+    "rolebindings,resourcequotas,secrets,persistentvolumeclaims,pods",
+)
+BUSYBOX = "registry.k8s.io/e2e-test-images/busybox:1.37.0-1"
+
+
+def kubectl(*arguments: str, config: str = "kubeconfig/admin.conf", stdin: str = "") -> str:
+    """Run kubectl on the deployment host; it must succeed. Return what it printed."""
+    state = cloud.LAB_STATE / "cloud"
+    command = [str(state / "bin/kubectl"), f"--kubeconfig={state / config}", *arguments]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def northbound(hosts: Hosts) -> dict[str, list]:
@@ -49,6 +66,9 @@ def traces(hosts: Hosts) -> dict[str, object]:
     users = hosts.ask_json(CONTROLLER, CEPH[0])["auth_dump"]
     found["users"] = sorted((one["entity"], sorted(one["caps"].items())) for one in users)
     found |= {f"{host}: {command}": hosts.ask(host, command).splitlines() for host in NODES for command in LEFT}
+    found |= {kinds: kubectl("get", kinds, "--all-namespaces", "--output=name").split() for kinds in OBJECTS}
+    # Ports of pods and sandboxes of other tests come and go; files of the tenants do not.
+    found["files"] = sorted(str(path) for path in (cloud.LAB_STATE / "cloud").glob("**/*") if "tenants" in path.parts)
     found["secrets"] = hashlib.sha256((cloud.LAB_STATE / "cloud/secrets.yml").read_bytes()).hexdigest()
     return found
 
@@ -72,7 +92,10 @@ def declared(tmp_path_factory: pytest.TempPathFactory) -> object:
         container = {**blue["containers"][0], "node": HOST, "disk_gb": disk_gb, "public": {"addresses": ["203.0.113.219"]}}
         green = {
             "name": TENANT,
-            "networks": [{"name": "front", "subnets": ["10.0.0.0/24"], "ports": [port]}],
+            "networks": [
+                {"name": "front", "subnets": ["10.0.0.0/24"], "ports": [port]},
+                {"name": "apps", "subnets": ["10.62.0.0/24"], "pods": True},
+            ],
             "containers": [container],
             "routers": [{"name": "main", "networks": ["front"], "egress": "100.64.0.77"}],
             "allow": [{"from": "any", "to": "web", "protocol": "tcp", "ports": [80]}],
@@ -88,8 +111,35 @@ def before(hosts: Hosts, declared) -> Iterator[dict[str, object]]:
     """What there was before the tenant; the tenant is there then, and gone at the end, whatever failed."""
     found = traces(hosts)
     run(*LAYERS, *declared(1))
+    run_pod()
     yield found
     cloud.playbook(*REMOVE, "-e", "tenant_remove_disks=true")
+
+
+def run_pod() -> None:
+    """Let the tenant's admin run a pod that writes to a disk."""
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
+    }
+    confined = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    container = {
+        "name": "main",
+        "image": BUSYBOX,
+        "command": ["sh", "-c", "echo kept > /data/file; sleep 3600"],
+        "securityContext": confined,
+        "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+    }
+    user = {"runAsNonRoot": True, "runAsUser": 1000, "fsGroup": 1000, "seccompProfile": {"type": "RuntimeDefault"}}
+    volume = {"name": "data", "persistentVolumeClaim": {"claimName": "data"}}
+    spec = {"securityContext": user, "containers": [container], "volumes": [volume], "terminationGracePeriodSeconds": 0}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "writer"}, "spec": spec}
+    own = f"tenants/{TENANT}/admin.conf"
+    for body in (claim, pod):
+        kubectl("create", "--filename=-", config=own, stdin=json.dumps(body))
+    kubectl("wait", "pod/writer", "--for=condition=Ready", "--timeout=120s", config=own)
 
 
 def seen(hosts: Hosts) -> int:
@@ -135,6 +185,7 @@ def test_a_tenant_that_leaves_the_inventory_goes_by_the_flow_alone_and_leaves_no
     assert f"container {KEY}'s disk (2 GiB, on {HOST})" in " ".join(kept.output.split())
     assert not sum(kept.changed.values())
     assert seen(hosts), "it still runs"
+    assert kubectl("get", "pod", "writer", f"--namespace={TENANT}", "--output=name")
 
     # Somebody beside the container has the disk open, so the flow ends in the middle. The command ends with its standard input.
     watch = hosts.start(CONTROLLER, f"timeout 600 rbd watch disks/{TENANT}/db < <(exec sleep 600 2>/dev/null)")

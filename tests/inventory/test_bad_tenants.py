@@ -151,3 +151,23 @@ def test_a_network_of_pods_has_room_for_them(validate):
     assert lines(outcome) == ["tenant red, network apps: expected a subnet of at least 8 addresses where pods are, found 10.60.0.0/30"], (
         outcome.output
     )
+
+
+def test_tenants_of_kubernetes_are_checked_all_at_once(validate):
+    apps = {"name": "apps", "subnets": ["10.60.0.0/29"], "pods": True}
+    red = {"name": "red", "networks": [apps], "pool": "gold", "quota": {"pods": 5}}
+    blue = {"name": "blue", "networks": [{**apps, "subnets": ["10.61.0.0/24"]}], "pool": "gold", "namespaces": [{"name": "kube-system"}]}
+    outcome = validate(
+        variables={"tenants": [red, blue, {**blue, "name": "green", "pool": "iron", "namespaces": [{"name": "red"}]}]},
+        hosts={"gold": {"hosts": {"node1.example.net": None}, "vars": {"kubelet_pool": "gold"}}},
+    )
+    assert lines(outcome) == [
+        "tenant red, network apps: expected room for the 5 pods that its namespaces may have by their quotas (red), "
+        "found 4 free addresses in 10.60.0.0/29",
+        "tenant blue: expected a pool of nodes of its own, found gold, which tenant red has",
+        "tenant blue, namespace kube-system: expected another name, found kube-system, which is the operator's",
+        "tenant green: expected a pool that nodes are in (kubelet_pool; there are: gold, shared), found iron",
+        "tenant green, namespace red: expected a namespace of its own, found red, which tenant red has",
+        "tenant green, network apps: expected a subnet for pods that nothing else uses, found 10.61.0.0/24, which overlaps "
+        "tenant blue, network apps (10.61.0.0/24)",
+    ], outcome.output

@@ -17,13 +17,15 @@ PKI = "/etc/honeycomb/pki"
 
 @dataclass
 class Kubectl:
-    """kubectl on the deployment host, as the administrator."""
+    """kubectl on the deployment host, as the administrator or, by another kubeconfig below ``state``, as somebody else."""
 
     state: Path
+    config: str = "kubeconfig/admin.conf"
+    program: Path | None = None
 
     def run(self, *arguments: str, stdin: str = "", timeout: float = 120) -> subprocess.CompletedProcess:
         """Runs it; says how it ended."""
-        command = [str(self.state / "bin/kubectl"), f"--kubeconfig={self.state / 'kubeconfig/admin.conf'}", *arguments]
+        command = [str(self.program or self.state / "bin/kubectl"), f"--kubeconfig={self.state / self.config}", *arguments]
         return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
 
     def ask(self, *arguments: str, stdin: str = "", timeout: float = 120) -> str:

@@ -18,6 +18,7 @@ ALLOWED = {
     "container": {"ceph", "disk", "network"},
     "disk": {"ceph"},
     "etcd": {"service"},
+    "kube_tenant": {"network"},
     "kubernetes": {"etcd"},
     "network": {"ovsdb"},
     "pod_network": {"network", "ovsdb"},

@@ -1,11 +1,11 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What must hold of the tenants' networks and containers."""
+"""What must hold of the tenants' networks and containers, and of what Kubernetes is to know of them."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
@@ -13,6 +13,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.honeycomb.cloud.plugins.module_utils.container import declaration as containers
 from ansible_collections.honeycomb.cloud.plugins.module_utils.container import validation as container_validation
 from ansible_collections.honeycomb.cloud.plugins.module_utils.inventory.findings import Finding
+from ansible_collections.honeycomb.cloud.plugins.module_utils.kube_tenant import validation as kube_validation
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network import declaration, validation
 
 
@@ -48,10 +49,18 @@ def network(text: Any) -> Any:
         return None
 
 
-def check_tenants(tenants: Any, spec: Mapping[str, Any], limits: declaration.Limits, hosts: Mapping[str, str]) -> list[Finding]:
-    """The declared networks can be built and the containers run; of tenants of wrong types, which are reported elsewhere, nothing is said.
+def check_tenants(
+    tenants: Any,
+    spec: Mapping[str, Any],
+    limits: declaration.Limits,
+    hosts: Mapping[str, str],
+    pools: Mapping[str, int],
+    privileged: Collection[str],
+) -> list[Finding]:
+    """The declared networks can be built, the containers run, and Kubernetes can take the tenants in.
 
-    ``hosts``: host of group container_host -> its zone, without the group's prefix.
+    Of tenants of wrong types, which are reported elsewhere, nothing is said. ``hosts``: host of group container_host -> its zone, without
+    the group's prefix; ``pools`` and ``privileged``: see kube_tenant/validation.py.
     """
     checked = ArgumentSpecValidator({"tenants": {key: spec[key] for key in spec if key != "same"}}).validate({"tenants": tenants})
     if checked.error_messages:
@@ -59,4 +68,5 @@ def check_tenants(tenants: Any, spec: Mapping[str, Any], limits: declaration.Lim
     valid = checked.validated_parameters["tenants"]
     # Containers' ports count: they have addresses and names in the networks, and groups that rules refer to.
     problems = validation.check(containers.with_ports(valid, what="container"), limits) + container_validation.check(valid, hosts)
+    problems += kube_validation.check(valid, pools, privileged)
     return [Finding(one.subject, one.problem) for one in dict.fromkeys(problems)]

@@ -5,10 +5,11 @@
 from __future__ import annotations
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.container import declaration as container
+from ansible_collections.honeycomb.cloud.plugins.module_utils.kube_tenant import declaration as kubernetes
 from ansible_collections.honeycomb.cloud.plugins.module_utils.network import declaration
 
 TENANTS: dict = {
     "type": "list",
     "elements": "dict",
-    "options": {"name": {"type": "str", "required": True}, **declaration.TENANT, **container.TENANT},
+    "options": {"name": {"type": "str", "required": True}, **declaration.TENANT, **container.TENANT, **kubernetes.TENANT},
 }

@@ -263,10 +263,12 @@ class Cluster:
             self._await(lambda b=body: self.get(b) is None, f"the end of {name}, which a controller manager empties")
         return changes
 
-    def remove(self, body: dict) -> None:
-        """Remove an object and wait until it is gone."""
-        self._delete(body)
-        self._await(lambda: self.get(body) is None, f"the end of {body['kind']} {body['metadata']['name']}")
+    def remove(self, *bodies: dict) -> None:
+        """Remove objects, all at the same time, and wait until they are gone."""
+        for body in bodies:
+            self._delete(body)
+        for body in bodies:
+            self._await(lambda b=body: self.get(b) is None, f"the end of {body['kind']} {body['metadata']['name']}")
 
     def _delete(self, body: dict) -> None:
         resource, metadata = self._resource(body), body["metadata"]

@@ -9,6 +9,8 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes.client 
 
 # What the API server counts or notes by itself.
 COUNTED = ("resourceVersion", "generation", "managedFields")
+# Kind -> a field that is never changed: such an object is removed and made anew. Pods keep the number that they got of a PriorityClass.
+FIXED = {"PriorityClass": "value"}
 
 
 def name(body: dict) -> str:
@@ -45,6 +47,14 @@ def apply(cluster: Cluster, bodies: list[dict], check: bool) -> tuple[list[str],
     changes, differences = [], []
     for body in bodies:
         current = cluster.get(body)
+        fixed = FIXED.get(body["kind"])
+        if current is not None and fixed and current.get(fixed, 0) != body.get(fixed, 0):
+            if not check:
+                cluster.remove(body)
+                cluster.apply(body, dry_run=False)
+            changes.append(f"replace {name(body)}")
+            differences.append({"before": shown(current), "after": shown(body), "header": name(body)})
+            continue
         try:
             after = cluster.apply(body, dry_run=True)
         except CloudError:
@@ -61,8 +71,36 @@ def apply(cluster: Cluster, bodies: list[dict], check: bool) -> tuple[list[str],
 
 
 def remove(cluster: Cluster, bodies: list[dict], check: bool) -> list[str]:
-    """Remove objects and wait until they are gone; returns the changes."""
-    present = [body for body in bodies if cluster.get(body) is not None]
-    for body in present if not check else []:
-        cluster.remove(body)
-    return [f"remove {name(body)}" for body in present]
+    """Remove objects and wait until they are gone; returns the changes. One without a name stands for all of its kind in its namespace."""
+    changes = []
+    for body in bodies:
+        present = _named(cluster, body) if "name" in body["metadata"] else _all(cluster, body, namespace=body["metadata"]["namespace"])
+        if present and not check:
+            cluster.remove(*present)
+        changes += [f"remove {name(one)}" for one in present]
+    return changes
+
+
+def prune(cluster: Cluster, bodies: list[dict], label: str, kinds: list[dict], check: bool) -> list[str]:
+    """Remove the objects of the kinds that have the label and are none of ``bodies``; returns the changes."""
+    declared = {_key(body) for body in bodies}
+    left = [one for kind in kinds for one in _all(cluster, kind, label_selector=label) if _key(one) not in declared]
+    if left and not check:
+        cluster.remove(*left)
+    return [f"remove {name(one)}" for one in left]
+
+
+def _named(cluster: Cluster, body: dict) -> list[dict]:
+    return [body] if cluster.get(body) is not None else []
+
+
+def _all(cluster: Cluster, kind: dict, **selectors: str) -> list[dict]:
+    """Return name and namespace of all objects of a kind."""
+    kind = {"apiVersion": kind["apiVersion"], "kind": kind["kind"]}
+    found = [one["metadata"] for one in cluster.all(kind, **selectors)]
+    return [{**kind, "metadata": {key: one[key] for key in ("name", "namespace") if one.get(key)}} for one in found]
+
+
+def _key(body: dict) -> tuple[str, str, str]:
+    metadata = body["metadata"]
+    return body["kind"], metadata.get("namespace") or "", metadata["name"]
