@@ -119,7 +119,7 @@ def report(moves: Mapping, hostvars: Mapping, began: float) -> dict[str, dict]:
 
 
 def pod_report(job: Mapping, began: float) -> dict:
-    """Return what became of the pods of lost nodes, with seconds after ``began``. ``job``: the result of module kube_node_failure, or none."""
+    """Return what became of the pods of lost nodes, with seconds after ``began``. ``job``: the result of kube_node_failure, or none."""
     serving = {key: {"node": one["node"], "serving": round(one["at"] - float(began), 2)} for key, one in job.get("serving", {}).items()}
     return {
         "problem": job.get("msg", "") if "changes" not in job and not job.get("skipped") else "",

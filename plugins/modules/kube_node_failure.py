@@ -11,8 +11,8 @@ author: The honeycomb.cloud maintainers (@honeycomb-cloud)
 version_added: 0.1.0
 description:
   - Takes nodes that are lost out of service and removes their pods without waiting for the nodes, so that Kubernetes makes them elsewhere
-    and their volumes follow. To be called only when the nodes are fenced, as M(honeycomb.cloud.node_failure) does it; this module cannot see
-    fences. The driver of pods' disks does, and gives no volume away without one.
+    and their volumes follow. To be called only when the nodes are fenced, as M(honeycomb.cloud.node_failure) does it; this module cannot
+    see fences. The driver of pods' disks does, and gives no volume away without one.
   - Pods that tolerate the taint C(node.kubernetes.io/out-of-service) stay where they are. A node that is not registered has no pods.
   - Can be run again at any point. Pods that come back by their name are noted at the Node.
 requirements: [kubernetes]
@@ -28,8 +28,8 @@ options:
     required: true
   state:
     description:
-      - V(out_of_service) taints the nodes, removes their pods and waits until those of StatefulSets serve elsewhere. V(recovered) does the last
-        alone, and changes nothing.
+      - V(out_of_service) taints the nodes, removes their pods and waits until those of StatefulSets serve elsewhere. V(recovered) does
+        the last alone, and changes nothing.
       - V(in_service) takes the taint away when the kubelet of a node has reported anew and the node is ready.
     type: str
     choices: [out_of_service, recovered, in_service]

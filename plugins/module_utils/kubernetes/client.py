@@ -161,7 +161,7 @@ class Cluster:
         return self._ask(ask, f"evict pod {namespace}/{name}")
 
     def end(self, pod: dict) -> None:
-        """Remove a pod that has failed with its node, without the word of that node; one that is gone, or another of that name, is left alone.
+        """Remove a pod that has failed with its node, without that node's word; one that is gone, or another of that name, is left alone.
 
         Marked as failed first, as Kubernetes itself does: who counts a pod's end, as Jobs do, waits for it.
         """

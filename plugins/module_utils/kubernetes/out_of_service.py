@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Nodes that are lost and fenced: taken out of service, so that their pods and volumes go elsewhere at once, and taken back.
 
-The taint ``out-of-service`` says that a node is off: Kubernetes detaches its volumes without asking it. Pods are removed here and not left to
-Kubernetes, whose collector of such pods looks every 20 s, and only at nodes that were missed for 50 s. Whoever calls has the proof that
-it lacks: the node's fence. Source: pkg/controller/podgc and pkg/controller/volume/attachdetach/reconciler of Kubernetes 1.36.
+The taint ``out-of-service`` says that a node is off: Kubernetes detaches its volumes without asking it. Pods are removed here and not left
+to Kubernetes, whose collector of such pods looks every 20 s, and only at nodes that were missed for 50 s. Whoever calls has the proof
+that it lacks: the node's fence. Source: pkg/controller/podgc and pkg/controller/volume/attachdetach/reconciler of Kubernetes 1.36.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Loss:
 
 @dataclass
 class Return:
-    """Where pods are that came back. ``serving``: pod -> node and ``at``, seconds since the epoch; ``waiting``: pod -> why it does not serve."""
+    """Where pods are that came back. ``serving``: pod -> node and ``at``, seconds since the epoch; ``waiting``: pod -> why it does not."""
 
     serving: dict[str, dict] = field(default_factory=dict)
     waiting: dict[str, str] = field(default_factory=dict)
@@ -137,7 +137,7 @@ def lost_pods(cluster: Cluster, name: str) -> list[str]:
 
 
 def await_return(cluster: Cluster, pods: list[str], lost: list[str], timeout: float) -> Return:
-    """Wait until each of ``pods`` is ready on a node that is not ``lost``; what is not within ``timeout`` seconds says why. Raises CloudError."""
+    """Wait until each of ``pods`` is ready on a node that is not ``lost``; one that is not within ``timeout`` seconds says why."""
     result, left, end = Return(), list(pods), time.monotonic() + timeout
     while left:
         for one in list(left):
@@ -202,7 +202,7 @@ def detach_errors(cluster: Cluster, lost: list[str]) -> list[str]:
 
 
 def take_back(cluster: Cluster, name: str, check: bool) -> list[str]:
-    """Let a node carry pods again as soon as its kubelet reports; returns the changes. Only where its fence is lifted. Raises CloudError."""
+    """Let a node whose fence is lifted carry pods again when its kubelet reports; returns the changes. Raises CloudError."""
     live = cluster.get(nodes.body(name))
     if live is None or not (tainted(live) or noted(live)):
         return []

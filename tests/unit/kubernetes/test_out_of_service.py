@@ -29,7 +29,7 @@ def pod(name: str, owner: str = "StatefulSet", node: str = "node2", **more: obje
 
 
 class Api:
-    """A cluster that keeps objects by kind and name. ``log``: what was written, in order. ``sent``: a pod that comes with the first taint."""
+    """A cluster that keeps objects. ``log``: what was written, in order. ``sent``: a pod that comes with the first taint."""
 
     def __init__(self, *pods: dict, sent: dict | None = None, nodes: tuple[str, ...] = ("node2", "node3")):
         self.live = {("Pod", one["metadata"]["name"]): one for one in pods}
