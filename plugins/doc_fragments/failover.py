@@ -11,7 +11,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options:
   nodes:
-    description: All hosts that carry containers.
+    description: All hosts that carry containers, and for the loss of nodes those that carry pods.
     type: list
     elements: dict
     required: true
@@ -30,6 +30,10 @@ options:
         default: 0
       fenced_by_power:
         description: Whether its power can be cut. If not, a container on it that has a public address cannot be recovered elsewhere.
+        type: bool
+        default: true
+      containers:
+        description: Whether it may get containers. V(false) is for a host that carries pods alone.
         type: bool
         default: true
       addresses:

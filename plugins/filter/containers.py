@@ -86,6 +86,13 @@ def nodes(names: list, groups: Mapping, hostvars: Mapping) -> list[dict]:
     ]
 
 
+def failover_nodes(groups: Mapping, hostvars: Mapping) -> list[dict]:
+    """Return the hosts that carry containers or pods, whose loss is answered; those that carry pods alone get no containers."""
+    carriers = set(groups.get("container_host", []))
+    found = nodes(sorted(carriers | set(groups.get("kube_node", []))), groups, hostvars)
+    return [{**one, "containers": one["name"] in carriers} for one in found]
+
+
 def names(keys: list) -> list[dict]:
     """Return keys of containers (tenant.name) as module stateful_container takes them."""
     return [dict(zip(("tenant", "name"), key.split("."), strict=True)) for key in keys]
@@ -111,6 +118,18 @@ def report(moves: Mapping, hostvars: Mapping, began: float) -> dict[str, dict]:
     return found
 
 
+def pod_report(job: Mapping, began: float) -> dict:
+    """Return what became of the pods of lost nodes, with seconds after ``began``. ``job``: the result of kube_node_failure, or none."""
+    serving = {key: {"node": one["node"], "serving": round(one["at"] - float(began), 2)} for key, one in job.get("serving", {}).items()}
+    return {
+        "problem": job.get("msg", "") if "changes" not in job and not job.get("skipped") else "",
+        "removed": round(job["times"]["removed"] - float(began), 2) if job.get("changes") else None,
+        "stay": job.get("stay", []),
+        "serving": serving,
+        "waiting": job.get("waiting", {}),
+    }
+
+
 def timeline(result: Mapping) -> list[str]:
     """Return a report as lines that a person reads."""
     lines = [f"{float(result['fenced']):6.1f}  {', '.join(result['failed'])} fenced, and read back"]
@@ -121,7 +140,13 @@ def timeline(result: Mapping) -> list[str]:
         if step in one
     ]
     lines.append(f"{float(result['reassigned']):6.1f}  disks and ports reassigned to other nodes")
-    return lines + [f"{at:6.1f}  {text}" for at, text in sorted(events)]
+    pods = result.get("pods") or {"serving": {}, "waiting": {}, "stay": [], "removed": None, "problem": ""}
+    events += [(pods["removed"], f"pods removed from {', '.join(result['failed'])}")] if pods["removed"] is not None else []
+    events += [(one["serving"], f"pod {key} serves on {one['node']}") for key, one in pods["serving"].items()]
+    lines += [f"{at:6.1f}  {text}" for at, text in sorted(events)]
+    lines += [f"     -  {one} stays where it was, it tolerates that" for one in pods["stay"]]
+    lines += [f"     ?  pod {key} does not serve: {why}" for key, why in pods["waiting"].items()]
+    return lines + ([f"     ?  pods: {pods['problem']}"] if pods["problem"] else [])
 
 
 class FilterModule:
@@ -135,10 +160,12 @@ class FilterModule:
             "container_fencing": fencing,
             "container_names": names,
             "container_nodes": nodes,
+            "failover_nodes": failover_nodes,
             "container_ports": declaration.with_ports,
             "container_public_addresses": declaration.public_addresses,
             "container_report": report,
             "container_timeline": timeline,
+            "pod_report": pod_report,
             "container_secrets": secrets,
             "container_specs": containers,
             "container_placement_requests": placement_requests,

@@ -235,3 +235,33 @@ def test_a_pods_volume_follows_it_from_node_to_node(kubectl, namespace):
         "the file system's new size in the pod",
         interval=1,
     )
+
+
+def test_a_claim_of_a_snapshot_has_what_its_source_had_then(kubectl, namespace):
+    """The whole way: VolumeSnapshot, snapshot controller, sidecar, driver, and a claim with the snapshot as its source."""
+    kubectl.apply(claim("data", namespace), pod("writer", namespace, "node1", "data"))
+    kubectl.await_pod(namespace, "writer", seconds=120)
+    kubectl.ask("exec", "--namespace", namespace, "writer", "--", "sh", "-c", "echo before >/data/file && sync")
+    metadata = {"name": "then", "namespace": namespace}
+    spec = {"volumeSnapshotClassName": "disk", "source": {"persistentVolumeClaimName": "data"}}
+    kubectl.apply({"apiVersion": "snapshot.storage.k8s.io/v1", "kind": "VolumeSnapshot", "metadata": metadata, "spec": spec})
+
+    def status() -> dict:
+        return kubectl.get("volumesnapshot", "--namespace", namespace, "then").get("status") or {}
+
+    cloud.wait_until(lambda: status().get("readyToUse"), 60, lambda: f"the snapshot: {status()}", interval=0.5)
+    kubectl.ask("exec", "--namespace", namespace, "writer", "--", "sh", "-c", "echo after >/data/file && sync")
+    source = {"apiGroup": "snapshot.storage.k8s.io", "kind": "VolumeSnapshot", "name": "then"}
+    kubectl.apply(claim("copy", namespace, dataSource=source), pod("reader", namespace, "node2", "copy"))
+    kubectl.await_pod(namespace, "reader", seconds=120)
+    assert kubectl.ask("exec", "--namespace", namespace, "reader", "--", "cat", "/data/file") == "before\n"
+    assert kubectl.ask("exec", "--namespace", namespace, "writer", "--", "cat", "/data/file") == "after\n"
+    volume = kubectl.get("pvc", "--namespace", namespace, "data")["spec"]["volumeName"]
+    # The claim's copy needs the blocks of the snapshot: it goes last, and nothing is left of either.
+    for kind, name in (("pod", "writer"), ("pod", "reader"), ("pvc", "copy"), ("volumesnapshot", "then"), ("pvc", "data")):
+        kubectl.ask("delete", kind, "--namespace", namespace, name, "--wait=true")
+    left = cloud.wait_until(lambda: kubectl.run("get", "pv", volume).returncode != 0, 60, f"the end of {volume}", interval=1)
+    assert left
+    assert [
+        one for one in kubectl.get("volumesnapshotcontents")["items"] if one["spec"]["volumeSnapshotRef"]["namespace"] == namespace
+    ] == []

@@ -14,15 +14,17 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import 
 
 @dataclass(frozen=True)
 class Node:
-    """A host that can carry containers.
+    """A host that can carry containers or pods.
 
     ``memory_mb`` is what all containers together may ask for; 0 for no limit. ``fenced_by_power``: its power can be cut.
+    ``containers``: whether it may get stateful containers; a host that carries pods alone may not.
     """
 
     name: str
     zone: str = ""
     memory_mb: int = 0
     fenced_by_power: bool = True
+    containers: bool = True
 
 
 def capacity(node: Node, carried: list[dict[str, Any]]) -> float:

@@ -1,6 +1,6 @@
 # Copyright: the honeycomb.cloud contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Arguments of the modules that work as failover controller: the hosts that carry containers, and how Ceph and OVN are reached."""
+"""Arguments of the modules that work as failover controller: the hosts that carry containers or pods, and how Ceph and OVN are reached."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ NODE = {
     "zone": {"type": "str", "default": ""},
     "memory_mb": {"type": "int", "default": 0},
     "fenced_by_power": {"type": "bool", "default": True},
+    "containers": {"type": "bool", "default": True},
     "addresses": {"type": "list", "elements": "str", "required": True},
 }
 CLUSTER = {

@@ -46,7 +46,9 @@ class FailoverController:
         unknown = sorted(set(failed) - {node.name for node in self.nodes})
         if unknown:
             known = ", ".join(node.name for node in self.nodes)
-            raise CloudError(f"{', '.join(unknown)} is no host of group container_host (known: {known})", "Correct failed_node.")
+            raise CloudError(
+                f"{', '.join(unknown)} is no host of groups container_host and kube_node (known: {known})", "Correct failed_node."
+            )
         return plan(cache.decode(self._kept(cache.KEY)), failed, self.nodes, self.health())
 
     def replan(self, failed: list[str]) -> tuple[Plan, list[Disk]]:

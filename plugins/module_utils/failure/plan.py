@@ -35,10 +35,10 @@ class Plan:
 
 
 def plan(disks: Iterable[Disk], failed: list[str], nodes: list[Node], health: Health) -> Plan:
-    """Return what the loss of ``failed`` asks for. ``nodes`` are all hosts that carry containers."""
+    """Return what the loss of ``failed`` asks for. ``nodes`` are all hosts that carry containers or pods."""
     containers = [disk for disk in disks if disk.container]
     result = Plan(failed=sorted(failed))
-    living = [node for node in nodes if node.name not in failed]
+    living = [node for node in nodes if node.name not in failed and node.containers]
     lost = []
     for disk in containers:
         # A free one was given up in the middle of a move, and taken by nobody yet.

@@ -21,7 +21,7 @@ Connect = Callable[[], Database]
 
 def perform(options: dict, check: bool) -> dict:
     """Do one step. Raises CloudError."""
-    nodes = [Node(one["name"], one["zone"], one["memory_mb"], one["fenced_by_power"]) for one in options["nodes"]]
+    nodes = [Node(one["name"], one["zone"], one["memory_mb"], one["fenced_by_power"], one["containers"]) for one in options["nodes"]]
     with Cluster(timeout=options["timeout"]) as cluster:
         controller = FailoverController(cluster, options["pool"], nodes, {one["name"]: one["addresses"] for one in options["nodes"]})
         # A step that needs none of it does not connect to OVN.

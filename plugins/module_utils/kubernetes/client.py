@@ -160,6 +160,31 @@ class Cluster:
 
         return self._ask(ask, f"evict pod {namespace}/{name}")
 
+    def end(self, pod: dict) -> None:
+        """Remove a pod that has failed with its node, without that node's word; one that is gone, or another of that name, is left alone.
+
+        Marked as failed first, as Kubernetes itself does: who counts a pod's end, as Jobs do, waits for it.
+        """
+        name, namespace, uid = (pod["metadata"][field] for field in ("name", "namespace", "uid"))
+        api = kubernetes.client.CoreV1Api(self._client)
+        failed = {"metadata": {"uid": uid}, "status": {"phase": "Failed", "reason": "NodeLost", "message": "its node is lost and fenced"}}
+        steps = [
+            lambda: api.patch_namespaced_pod_status(name, namespace, failed, _request_timeout=REQUEST),
+            lambda: api.delete_namespaced_pod(
+                name, namespace, body={"gracePeriodSeconds": 0, "preconditions": {"uid": uid}}, _request_timeout=REQUEST
+            ),
+        ]
+
+        def ask() -> None:
+            for step in steps:
+                try:
+                    step()
+                except kubernetes.client.ApiException as error:
+                    if error.status not in (404, 409):  # gone, or another one of that name
+                        raise
+
+        self._ask(ask, f"remove pod {namespace}/{name}")
+
     def node_answer(self, name: str, path: str) -> str:
         """Return what a node's kubelet answers to a GET of a path, asked by the API server. Raises CloudError."""
         api = kubernetes.client.CoreV1Api(self._client)

@@ -100,7 +100,7 @@ def test_every_flow_arrives_with_its_survey_and_its_playbook(store):
 
 def test_the_recovery_asks_for_the_lost_node(store):
     recovery = store.named("job_templates", "Node: recover what ran on a lost one")
-    (asked,) = store.surveys[recovery["id"]]["spec"]
+    asked, *_limits = store.surveys[recovery["id"]]["spec"]
     assert (asked["variable"], asked["type"], asked["required"], asked["min"]) == ("failed_node", "text", True, 1)
 
 

@@ -94,3 +94,10 @@ def test_the_gate_refuses_with_numbers(failed, state, expected):
 
 def test_the_gate_opens_for_one_lost_node():
     assert gate(["node2"], health(up={0, 2})) == []
+
+
+def test_a_host_that_carries_pods_alone_gets_no_containers_and_its_loss_is_answered():
+    nodes = [*NODES[:2], Node("node3", "c", containers=False)]
+    assert plan([disk("red.db", "node2")], ["node2"], nodes, health()).moves == {"red.db": "node1"}
+    lost = plan([disk("red.db", "node2")], ["node3"], nodes, health())
+    assert (lost.moves, lost.problems, lost.osds_down) == ({}, [], [2])

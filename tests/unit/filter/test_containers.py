@@ -93,3 +93,38 @@ def test_a_report_counts_from_the_beginning_and_reads_in_order():
 
 def test_a_key_is_a_tenant_and_a_name():
     assert filters["container_names"](["red.db"]) == [{"tenant": "red", "name": "db"}]
+
+
+def test_a_host_that_carries_pods_alone_gets_no_containers():
+    groups = {"zone_a": ["node1", "node2"], "container_host": ["node1"], "kube_node": ["node1", "node2"]}
+    found = filters["failover_nodes"](groups, HOSTVARS)
+    assert [(one["name"], one["containers"], bool(one["addresses"])) for one in found] == [("node1", True, True), ("node2", False, True)]
+    assert filters["failover_nodes"]({"kube_node": ["node1"]}, HOSTVARS)[0]["containers"] is False, "a cloud without containers"
+
+
+def test_what_became_of_pods_is_in_the_report_and_its_timeline():
+    job = {
+        "changes": ["take node2 out of service"],
+        "serving": {"red/db-0": {"node": "node3", "at": 107.25}},
+        "waiting": {"red/db-1": "Insufficient memory"},
+        "stay": ["Pod kube-system/agent"],
+        "times": {"removed": 102.5},
+    }
+    pods = filters["pod_report"](job, "100")
+    assert (pods["removed"], pods["serving"], pods["problem"]) == (2.5, {"red/db-0": {"node": "node3", "serving": 7.25}}, "")
+    assert filters["container_timeline"]({"failed": ["node2"], "fenced": 1, "reassigned": 3, "containers": {}, "pods": pods})[2:] == [
+        "   2.5  pods removed from node2",
+        "   7.2  pod red/db-0 serves on node3",
+        "     -  Pod kube-system/agent stays where it was, it tolerates that",
+        "     ?  pod red/db-1 does not serve: Insufficient memory",
+    ]
+
+
+def test_an_api_that_does_not_answer_is_said_and_a_cloud_without_pods_says_nothing():
+    failed = filters["pod_report"]({"msg": "Could not discover the API", "failed": True}, "100")
+    assert failed["problem"] == "Could not discover the API"
+    line = filters["container_timeline"]({"failed": ["node2"], "fenced": 1, "reassigned": 3, "containers": {}, "pods": failed})[-1]
+    assert line == "     ?  pods: Could not discover the API"
+    for nothing in ({"skipped": True, "changed": False}, {"changes": [], "serving": {}, "times": {"removed": 101}}):
+        pods = filters["pod_report"](nothing, "100")
+        assert (pods["problem"], pods["removed"], pods["waiting"]) == ("", None, {})
