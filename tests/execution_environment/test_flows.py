@@ -8,31 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 from cloud_under_test import Hosts, groups, lab, playbook, templated
-from runner_jobs import ARGUMENTS_OF, FLOWS, answers
+from runner_jobs import ARGUMENTS_OF, FLOWS, TYPED, answers
 
 LOST = "node2"
 READ = "Read the newest copy of the state that the cloud keeps"
-# What a person types into the required questions of surveys, all of it text. It is only checked: no flow is started with it.
-TYPED = {
-    "day2/bgp_password/rotate": {"uplink": "line1"},
-    "day2/ca/rotate": {"ca": "etcd,ovn"},
-    "day2/ceph_key/rotate": {"ceph_key": "node1,client.admin"},
-    "day2/ceph_mon/remove": {"ceph_monitor": "control3"},
-    "day2/ceph_osd/remove": {"osd": "2"},
-    "day2/ceph_osd/replace": {"osd": "2"},
-    "day2/container/move": {"container": "red.db", "to": "node3"},
-    "day2/container/remove": {"container": "red.db"},
-    "day2/etcd/member": {"etcd_action": "replace", "etcd_member": "control2"},
-    "day2/host/remove": {"removed_host": "node9"},
-    "day2/kubernetes_key/rotate": {"kubernetes_key": "encryption,service-account"},
-    "day2/kubernetes_node/drain": {"kubernetes_node": "node2,node3"},
-    "day2/kubernetes_node/uncordon": {"kubernetes_node": "node2"},
-    "day2/network/trace": {"trace_from": "red.front.client", "trace_to": "red.front.web1"},
-    "day2/node/failure": {"failed_node": "node2,node3"},
-    "day2/node/rejoin": {"rejoined_node": "node2"},
-    "day2/node/verify": {"failed_node": "node2"},
-    "day2/tenant/remove": {"tenant": "blue"},
-}
 
 
 def is_fenced(node: str) -> bool:

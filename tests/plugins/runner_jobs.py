@@ -34,6 +34,28 @@ PYTHON = "3.13"  # Debian 13's
 PASSPHRASE = "a passphrase of the operators"  # noqa: S105 made up
 FLOWS = yaml.safe_load((REPOSITORY / "meta/flow_arguments.yml").read_text())["flow_arguments"]
 ARGUMENTS_OF = "arguments of "
+# What a person types into the required questions of surveys, all of it text. It is only checked: no flow is started with it.
+TYPED: dict[str, dict[str, str]] = {
+    "day2/bgp_password/rotate": {"uplink": "line1"},
+    "day2/ca/rotate": {"ca": "etcd,ovn"},
+    "day2/ceph_key/rotate": {"ceph_key": "node1,client.admin"},
+    "day2/ceph_mon/remove": {"ceph_monitor": "control3"},
+    "day2/ceph_osd/remove": {"osd": "2"},
+    "day2/ceph_osd/replace": {"osd": "2"},
+    "day2/container/move": {"container": "red.db", "to": "node3"},
+    "day2/container/remove": {"container": "red.db"},
+    "day2/etcd/member": {"etcd_action": "replace", "etcd_member": "control2"},
+    "day2/host/remove": {"removed_host": "node9"},
+    "day2/kubernetes_key/rotate": {"kubernetes_key": "encryption,service-account"},
+    "day2/kubernetes_node/drain": {"kubernetes_node": "node2,node3"},
+    "day2/kubernetes_node/remove": {"kubernetes_node": "node3"},
+    "day2/kubernetes_node/uncordon": {"kubernetes_node": "node2"},
+    "day2/network/trace": {"trace_from": "red.front.client", "trace_to": "red.front.web1"},
+    "day2/node/failure": {"failed_node": "node2,node3"},
+    "day2/node/rejoin": {"rejoined_node": "node2"},
+    "day2/node/verify": {"failed_node": "node2"},
+    "day2/tenant/remove": {"tenant": "blue"},
+}
 
 
 def command(*arguments: str) -> str:

@@ -8,7 +8,7 @@ import json
 
 import pytest
 import yaml
-from runner_jobs import Result, answers, required, write_project
+from runner_jobs import FLOWS, TYPED, Result, answers, required, write_project
 
 
 def event(counter: int, name: str, stdout: str = "", **data: object) -> str:
@@ -83,3 +83,8 @@ def test_everything_that_a_build_installs_is_downloaded(tmp_path):
     (tmp_path / "Containerfile").write_text("\n".join(lines))
     found = required(tmp_path).splitlines()
     assert {"ansible-core==2.19.14", "ansible-runner==2.4.3", "bindep", "pyyaml", "dumb-init==1.2.5", "netaddr==1.3.0"} <= set(found)
+
+
+def test_every_required_question_has_an_answer():
+    needed = {flow: sorted(name for name, one in arguments.items() if one.get("required")) for flow, arguments in FLOWS.items()}
+    assert {flow: sorted(names) for flow, names in TYPED.items()} == {flow: names for flow, names in needed.items() if names}
