@@ -375,6 +375,43 @@ def test_kubeconfigs_are_their_readers_alone_and_name_their_user(red, viewer):
         assert json.loads(kubectl.ask("auth", "whoami", "--output=json"))["status"]["userInfo"]["username"] == f"honeycomb:{RED}:{name}"
 
 
+def of_a_controller(kind: str, template: dict, **more: object) -> dict:
+    """An object from which a controller makes pods."""
+    labels = {"app": "by-a-controller"}
+    spec = {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": template["spec"]}, **more}
+    return body(kind, "by-a-controller", "apps/v1", spec=spec)
+
+
+BLUES_CLAIM = {"metadata": {"name": "data"}, "spec": claim(storageClassName="disk-blue")["spec"]}
+
+
+@pytest.mark.parametrize(
+    ("made", "expected"),
+    [
+        (of_a_controller("Deployment", pod("x", nodeName="node1")), "the scheduler alone places pods of tenants"),
+        (of_a_controller("DaemonSet", pod("x", tolerations=TO_EVERYTHING)), "which alone tenant red may tolerate"),
+        (of_a_controller("StatefulSet", pod("x"), volumeClaimTemplates=[BLUES_CLAIM]), "spec.storageClassName: expected one of disk-red"),
+        (
+            of_a_controller(
+                "Deployment", pod("x", volumes=[{"name": "data", "ephemeral": {"volumeClaimTemplate": {"spec": BLUES_CLAIM["spec"]}}}])
+            ),
+            "spec.storageClassName: expected one of disk-red",
+        ),
+    ],
+    ids=["nodeName", "tolerations", "a claim of a StatefulSet", "a claim of a pod"],
+)
+def test_controllers_are_held_to_the_same(red, nodes, made, expected):
+    with Existing(red, made):
+        # Of this object, not of an earlier one.
+        since = json.loads(red.ask("get", made["kind"], made["metadata"]["name"], "--output=json"))["metadata"]["creationTimestamp"]
+
+        def said() -> list[dict]:
+            return [one for one in red.get("events")["items"] if expected in one["message"] and (one["lastTimestamp"] or since) >= since]
+
+        cloud.wait_until(said, 60, lambda: red.ask("get", "events"), interval=1)
+        assert [one["spec"].get("storageClassName") for one in red.get("persistentvolumeclaims")["items"]].count("disk-blue") == 0
+
+
 @pytest.fixture(scope="module")
 def open_namespace(kubectl) -> Iterator[str]:
     """A namespace of tenant red in which Pod Security refuses nothing, so that the policies have to."""

@@ -32,7 +32,8 @@ def is_volume_of(tenant: str, volume: dict) -> bool:
 
 def is_snapshot_of(tenant: str, content: dict) -> bool:
     """Say whether a VolumeSnapshotContent is of a disk of the tenant."""
-    handles = [content["spec"].get("source", {}).get("volumeHandle"), (content.get("status") or {}).get("snapshotHandle")]
+    source = content["spec"].get("source") or {}
+    handles = [source.get("volumeHandle"), source.get("snapshotHandle"), (content.get("status") or {}).get("snapshotHandle")]
     return content["spec"].get("driver") == DRIVER and any((handle or "").split("/")[1:2] == [tenant] for handle in handles)
 
 

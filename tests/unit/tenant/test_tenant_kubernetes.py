@@ -106,4 +106,5 @@ def test_a_snapshot_is_the_tenants_of_its_volume():
     assert kubernetes.is_snapshot_of("red", content)
     assert not kubernetes.is_snapshot_of("blue", content)
     assert kubernetes.is_snapshot_of("red", {"spec": {"driver": DRIVER, "source": {}}, "status": {"snapshotHandle": "disks/red/pvc-1@s"}})
+    assert kubernetes.is_snapshot_of("red", {"spec": {"driver": DRIVER, "source": {"snapshotHandle": "disks/red/pvc-1@s"}}})
     assert not kubernetes.is_volume_of("red", {"spec": {"hostPath": {"path": "/"}}})
