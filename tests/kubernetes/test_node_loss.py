@@ -29,7 +29,8 @@ n=$(grep -x '[0-9][0-9]*' /data/log 2>/dev/null | tail -n 1); n=${n:-0}; echo >>
 while n=$((n + 1)) && echo $n | dd of=/data/log oflag=append conv=notrunc,fsync 2>/dev/null; do echo "acknowledged $n"; sleep 0.1; done
 """
 NO_POWER = ("-e", '{"cloud_fencing": {"method": "none"}}')
-SERVES_WITHIN = 30.0  # seconds; an idle machine takes half of it (docs/node-failure.md)
+# Seconds. Printed is how many it was, which depends on the machine; Kubernetes alone takes 6 to 11 minutes, if it moves the volume at all.
+SERVES_WITHIN = 120.0
 
 
 @contextlib.contextmanager
@@ -90,6 +91,7 @@ class Writers:
                     },
                 }
             )
+            cloud.wait_until(lambda: len(self.pods()) == len(self.names), 60, "the pods to be made", interval=0.5)
             for name in self.names:
                 assert self.kubectl.await_pod(self.namespace, name, seconds=180)["spec"]["nodeName"] == node
         finally:
@@ -163,11 +165,9 @@ def fenced(hosts, node: str) -> bool:
 def rejoin(hosts, kubectl, node: str) -> None:
     """Brings a node back by the flow that is there for it."""
     if not fenced(hosts, node):
-        cloud.lab("healed", node)
         cloud.lab("started", node)
         return
     cloud.lab("powered_off", node)
-    cloud.lab("healed", node)
     cloud.lab("started", node)
     run = cloud.playbook("playbooks/day2/node/rejoin.yml", "-e", f"rejoined_node={node}")
     assert run.code == 0, run.output
