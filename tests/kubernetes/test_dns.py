@@ -43,6 +43,15 @@ def pods(hosts: Hosts, variables: dict, kubectl: Kubectl):
         install = "(apt-get -qq update && apt-get -qq install --no-install-recommends bind9-dnsutils)"
         hosts.ask(node, f"dpkg -s bind9-dnsutils >/dev/null 2>&1 || {install}", timeout=300)
     pods = Pods(hosts, str(variables["state"] / "kubeconfig/admin.conf"))
+    try:
+        declare(pods, kubectl)
+        yield pods
+    finally:
+        pods.close()
+
+
+def declare(pods: Pods, kubectl: Kubectl) -> None:
+    """Makes what has names."""
     service = {"apiVersion": "v1", "kind": "Service"}
     for name, network in NAMESPACES.items():
         pods.namespace(name, "" if name == "dns-blue" else network)
@@ -57,7 +66,6 @@ def pods(hosts: Hosts, variables: dict, kubectl: Kubectl):
         "spec": {
             "terminationGracePeriodSeconds": 0,
             "nodeSelector": {"kubernetes.io/hostname": "node2"},
-            "tolerations": [{"operator": "Exists"}],
             "containers": [{"name": "pause", "image": PAUSE}],
         },
     }
@@ -77,9 +85,7 @@ def pods(hosts: Hosts, variables: dict, kubectl: Kubectl):
         },
         {**service, "metadata": {"name": "own", "namespace": "dns-blue"}, "spec": port},
     )
-    kubectl.await_pod("dns-red", "set-0")
-    yield pods
-    pods.close()
+    kubectl.ask("rollout", "status", "--namespace", "dns-red", "statefulset/set", "--timeout=90s")
 
 
 @pytest.fixture(scope="module")

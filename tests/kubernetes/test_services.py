@@ -1,12 +1,10 @@
-"""Services, on the lab: pods of the client's node alone where that is asked for, and for a tenant no way in from outside."""
+"""Services whose traffic stays on the client's node, on the lab."""
 
 from __future__ import annotations
 
-import json
-
 import pytest
 from cloud_under_test import Hosts, wait_until
-from cluster import BUSYBOX, Kubectl
+from cluster import Kubectl
 from pod_sandboxes import Pods, Sandbox
 
 
@@ -17,7 +15,6 @@ def pods(hosts: Hosts, variables: dict):
         hosts.ask(node, f"dpkg -s curl >/dev/null 2>&1 || {install}", timeout=300)
     pods = Pods(hosts, str(variables["state"] / "kubeconfig/admin.conf"))
     pods.namespace("sv-red", "red.apps")
-    pods.namespace("sv-system")
     yield pods
     pods.close()
 
@@ -74,51 +71,3 @@ def test_nothing_is_left_of_a_local_service(pods, kubectl, hosts):
     kubectl.ask("delete", "service", "--namespace", "sv-red", "web")
     wait_until(lambda: not hosts.ask("control1", listing).strip(), 20, "its values are gone")
     assert address not in hosts.ask("control1", "ovn-nbctl --no-leader-only lb-list")
-
-
-@pytest.mark.parametrize(
-    ("spec", "says"),
-    [
-        ({"type": "NodePort"}, "type NodePort opens ports of nodes"),
-        ({"type": "LoadBalancer"}, "type LoadBalancer opens ports of nodes"),
-        ({"externalIPs": ["192.0.2.1"]}, "externalIPs are the operator's"),
-        (
-            {"type": "ExternalName", "externalName": "web.sv-system.svc.cluster.local"},
-            "a name of the cluster that is not of this namespace",
-        ),
-        (
-            {"type": "ExternalName", "externalName": "sv-red.sv-system.svc.cluster.local."},
-            "a name of the cluster that is not of this namespace",
-        ),
-    ],
-)
-def test_a_tenant_s_service_is_reached_from_its_network_alone(pods, kubectl, spec, says):
-    item = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "out"}, "spec": {"ports": [{"port": 80}], **spec}}
-    done = kubectl.run("create", "--namespace", "sv-red", "--filename=-", stdin=json.dumps(item))
-    assert done.returncode != 0, done.stdout
-    assert says in done.stderr
-    kubectl.ask("create", "--namespace", "sv-system", "--filename=-", stdin=json.dumps(item))  # the operator may
-    kubectl.ask("delete", "service", "--namespace", "sv-system", "out")
-
-
-def test_a_tenant_s_service_does_not_become_one_that_is_reached_from_outside(pods, kubectl):
-    kubectl.ask("create", "service", "clusterip", "turns", "--namespace", "sv-red", "--tcp=80")
-    done = kubectl.run("patch", "service", "--namespace", "sv-red", "turns", "--patch", '{"spec": {"type": "NodePort"}}')
-    assert "type NodePort opens ports of nodes" in done.stderr, done.stdout
-
-
-@pytest.mark.parametrize("name", ["web.sv-red.svc.cluster.local", "www.example.org", "svc.cluster.local.example.org"])
-def test_a_tenant_s_service_may_stand_for_its_own_names_and_the_world_s(pods, kubectl, name):
-    kubectl.ask("create", "service", "externalname", "stands", "--namespace", "sv-red", "--external-name", name)
-    kubectl.ask("delete", "service", "--namespace", "sv-red", "stands")
-
-
-@pytest.mark.parametrize("kind", ["containers", "initContainers"])
-def test_a_tenant_s_pod_has_no_port_of_its_node(pods, kubectl, kind):
-    container = {"name": "main", "image": BUSYBOX, "command": ["true"]}
-    open_ = {**container, "name": "open", "ports": [{"containerPort": 80, "hostPort": 8099}]}
-    spec = {"nodeName": "node1", "containers": [container, *([open_] if kind == "containers" else [])]}
-    spec |= {"initContainers": [open_]} if kind == "initContainers" else {}
-    item = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "open"}, "spec": spec}
-    done = kubectl.run("create", "--namespace", "sv-red", "--filename=-", stdin=json.dumps(item))
-    assert "hostPort is a port of the node" in done.stderr, done.stdout
