@@ -26,6 +26,7 @@ class MemoryCloud:
         self.keys = {"honeycomb/site/users": json.dumps(["client.tenant.blue", "client.tenant.red"])}
         self.open_at: list[str] = []
         self.handle = SimpleNamespace(close=lambda: None)
+        self.columns = {}
         self.cluster, self.store, self.nodes = self, self, [SimpleNamespace(name="node1")]
 
     def command(self, prefix, key="", data="", entity=""):
