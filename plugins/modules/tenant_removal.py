@@ -20,13 +20,15 @@ options:
     description:
       - V(plan) is the gate. It finds all that the tenant has, and refuses an unknown tenant, disks of hosts that cannot give them up,
         rows of others in the tenant's networks, and, without O(remove_disks), any disk.
+      - V(pods) says to the controller of pods that the tenant's networks carry none any more, and waits until its ports are gone. Behind
+        M(honeycomb.cloud.tenant_kubernetes_removal).
       - V(stopped) fails while a host has one of the tenant's disks. It and V(disconnected) note that the playbook has come so far.
       - V(destroy) removes the disks with their snapshots, the tenant's namespace and its user. They must be free and nobody may have
         them open. There is no way back from here.
       - V(verify) fails when anything is left.
       - V(finish) removes the journal.
     type: str
-    choices: [plan, stopped, disconnected, destroy, verify, finish]
+    choices: [plan, pods, stopped, disconnected, destroy, verify, finish]
     required: true
   tenant:
     description: Name of the tenant.

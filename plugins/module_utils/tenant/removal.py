@@ -16,8 +16,10 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.disk import images
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import FREE
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.plan import GIB, Step, removal
 from ansible_collections.honeycomb.cloud.plugins.module_utils.failure.controller import FailoverController
+from ansible_collections.honeycomb.cloud.plugins.module_utils.network.apply import PODS
 from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.client import Database
-from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.rows import plan
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.rows import OWNER, Change, Foreign, Ref, Rows, plan
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network import model
 from ansible_collections.honeycomb.cloud.plugins.module_utils.tenant.plan import (
     Content,
     Image,
@@ -56,9 +58,37 @@ class TenantRemoval:
         return result
 
     def _rows(self) -> list[str]:
-        current = {ref: row for ref, row in self.database.rows(self.owner).items() if row["external_ids"].get(MARK) == self.tenant}
-        plan(current, {})  # refuses when rows of others are held by ours
+        current, pods = self._tenants_rows(), self._rows_of_pods()
+        # Refuses when rows of others are held by ours. Those of pods go with the pods, see withdraw_pods.
+        plan({ref: {name: _without(value, pods) for name, value in row.items()} for ref, row in current.items()}, {})
         return [str(ref) for ref in current]
+
+    def _tenants_rows(self) -> Rows:
+        return {ref: row for ref, row in self.database.rows(self.owner).items() if row["external_ids"].get(MARK) == self.tenant}
+
+    def _rows_of_pods(self) -> set[Foreign]:
+        """Return the rows of the controller of pods, of all tenants."""
+        tables = [name for name, columns in self.database.columns.items() if "external_ids" in columns]
+        rows = (row for name in tables for row in self.database.table(name))
+        return {Foreign(str(row.uuid)) for row in rows if row.external_ids.get(OWNER) == model.OWNER}
+
+    def _holding_pods(self) -> list[Ref]:
+        """Return the tenant's rows that hold rows of pods."""
+        pods = self._rows_of_pods()
+        return [ref for ref, row in self._tenants_rows().items() if any(_without(value, pods) != value for value in row.values())]
+
+    def withdraw_pods(self) -> list[str]:
+        """Say that the tenant's networks carry no pods any more, and wait until their controller has taken its rows out of them."""
+        while True:
+            switches = {ref: row["external_ids"] for ref, row in self._tenants_rows().items() if PODS in row["external_ids"]}
+            changes = [
+                Change("update", ref, {"external_ids": ids}, {"external_ids": {key: ids[key] for key in ids if key != PODS}})
+                for ref, ids in switches.items()
+            ]
+            if not changes or self.database.apply(changes):
+                break
+        self.database.wait(lambda: not self._holding_pods(), f"the controller of pods to leave the networks of tenant {self.tenant}")
+        return [f"let {ref} carry no pods" for ref in switches]
 
     def _tenants_of_rows(self) -> set[str]:
         marks = (row["external_ids"].get(MARK, "") for row in self.database.rows(self.owner).values())
@@ -194,6 +224,21 @@ def _plan(removal: TenantRemoval, remove_disks: bool, check: bool, began: float)
     }
 
 
+def _pods(removal: TenantRemoval, _remove_disks: bool, check: bool, began: float) -> dict[str, Any]:
+    """Take pods' ports out of the tenant's networks, behind its last pod."""
+    if check:
+        return {}
+    done = removal.withdraw_pods()
+    if done:
+        removal.note("pods", began, done, undo="declare the tenant again and run site.yml")
+    return {"changes": done}
+
+
+def _without(value: Any, rows: set[Foreign]) -> Any:
+    """Return a column's value without some rows of others."""
+    return [item for item in value if not (isinstance(item, Foreign) and item in rows)] if isinstance(value, list) else value
+
+
 def _stopped(removal: TenantRemoval, _remove_disks: bool, check: bool, began: float) -> dict[str, Any]:
     """Note that nothing of the tenant runs any more, and fail when a host still has one of its disks."""
     held = [image.text() for image in removal.content().images if image.host]
@@ -238,6 +283,7 @@ def _finish(removal: TenantRemoval, _remove_disks: bool, check: bool, _began: fl
 
 STEPS = {
     "plan": _plan,
+    "pods": _pods,
     "stopped": _stopped,
     "disconnected": partial(_noted, "disconnected"),
     "destroy": _destroy,

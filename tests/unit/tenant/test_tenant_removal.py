@@ -10,6 +10,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.ceph.client import
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import ATTACHED, Disk, Owner
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.plan import GIB
+from ansible_collections.honeycomb.cloud.plugins.module_utils.ovsdb.rows import Foreign, Ref
 from ansible_collections.honeycomb.cloud.plugins.module_utils.tenant import removal
 from ansible_collections.honeycomb.cloud.plugins.module_utils.tenant.removal import STEPS, TenantRemoval
 
@@ -26,6 +27,7 @@ class MemoryCloud:
         self.keys = {"honeycomb/site/users": json.dumps(["client.tenant.blue", "client.tenant.red"])}
         self.open_at: list[str] = []
         self.handle = SimpleNamespace(close=lambda: None)
+        self.columns = {}
         self.cluster, self.store, self.nodes = self, self, [SimpleNamespace(name="node1")]
 
     def command(self, prefix, key="", data="", entity=""):
@@ -132,3 +134,52 @@ def test_a_removal_that_was_interrupted_after_its_disks_goes_on(memory):
     assert resumed["images"] == ["localhost/db:1"]
     do(memory, "verify")
     assert [step["step"] for step in TenantRemoval(memory, memory, "red", "lab").journal()] == ["plan", "destroy", "verify"]
+
+
+SWITCH, PORT = Ref("Logical_Switch", "red.apps"), SimpleNamespace(uuid="p1", external_ids={"honeycomb-owner": "kubernetes/pods"})
+
+
+class Northbound:
+    """The northbound database with a network that carries a pod. Its controller acts when somebody waits for it, unless it is ``away``."""
+
+    def __init__(self, away: bool = False):
+        self.columns = {"Logical_Switch": ["external_ids", "ports"], "Logical_Switch_Port": ["external_ids"], "Meter": []}
+        self.ids, self.ports, self.away, self.refusals = {"honeycomb-tenant": "red", "honeycomb-pods": "{}"}, [PORT], away, 1
+
+    def rows(self, _owner):
+        return {SWITCH: {"external_ids": dict(self.ids), "ports": [Foreign(port.uuid) for port in self.ports]}}
+
+    def table(self, name):
+        return self.ports if name == "Logical_Switch_Port" else []
+
+    def apply(self, changes):
+        self.refusals -= 1
+        if self.refusals >= 0:
+            return False  # the database changed meanwhile
+        self.ids = changes[0].after["external_ids"]
+        return True
+
+    def wait(self, done, what):
+        if "honeycomb-pods" not in self.ids and not self.away:
+            self.ports = []
+        if not done():
+            raise CloudError(f"Waited for {what}")
+
+
+def test_ports_of_pods_hinder_no_plan_and_go_behind_the_last_pod():
+    northbound = Northbound()
+    leaving = TenantRemoval(MemoryCloud(), northbound, "red", "lab")
+    assert leaving._rows() == ["Logical_Switch red.apps"]
+    assert leaving.withdraw_pods() == ["let Logical_Switch red.apps carry no pods"]
+    assert (northbound.ids, northbound.ports) == ({"honeycomb-tenant": "red"}, [])
+    assert leaving.withdraw_pods() == []
+
+
+def test_rows_of_others_hinder_the_plan_and_a_controller_that_is_away_is_named():
+    northbound = Northbound(away=True)
+    leaving = TenantRemoval(MemoryCloud(), northbound, "red", "lab")
+    with pytest.raises(CloudError, match="the controller of pods to leave the networks of tenant red"):
+        leaving.withdraw_pods()
+    northbound.ports = [SimpleNamespace(uuid="p2", external_ids={"neutron:port": "x"})]
+    with pytest.raises(CloudError, match="not ours"):
+        leaving._rows()
