@@ -136,11 +136,13 @@ def test_the_proof_counts_the_hosts_that_reached_the_networks():
             "groups": {"ovn_central": ["c1"], "ovn_host": list(seen)},
             "hostvars": seen,
             "node_verify_places": {"recovered": {"red.web": "node3", "red.db": "node1"}},
+            "node_verify_pods": {"serving": {"shop/db-0": {"node": "node1"}}},
         },
     )
     report = asked.value(asked.task("Say where its containers are")["vars"]["report"])
     assert report == [
         {"title": "Containers of node2", "columns": ["container", "runs on"], "rows": [["red.db", "node1"], ["red.web", "node3"]]},
+        {"title": "Pods of StatefulSets of node2", "columns": ["pod", "runs on"], "rows": [["shop/db-0", "node1"]]},
         {"title": "The tenants' networks and their services", "rows": [["reached from", "1 of 3 living hosts"]]},
     ]
 
