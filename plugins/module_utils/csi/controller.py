@@ -120,7 +120,7 @@ class Controller:
             source, at_least = self._source(cluster, request, tenant)
             size = capacity.choose(required, limit, kind, at_least)
             disk = store.disk(tenant, volume.image)
-            if disk is not None and disk.volume:
+            if volumes.is_made(disk, request.name):
                 size = self._ensure_same(store, volume, disk, source, (required, limit))
             else:
                 about = {"name": request.name, "source": str(source or ""), "zones": zones, "filesystem": kind}

@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.honeycomb.cloud.plugins.module_utils.csi.identifiers import OURS, SnapshotId, VolumeId
 from ansible_collections.honeycomb.cloud.plugins.module_utils.csi.refusal import Refusal
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk import images
-from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import FREE, Disk, Owner
+from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.owner import CLIENT, FREE, OWNER, Disk, Owner
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.plan import Step
 from ansible_collections.honeycomb.cloud.plugins.module_utils.disk.store import Store
 
@@ -63,7 +63,7 @@ def opened(store: Store, volume: VolumeId, read_only: bool = True) -> Iterator[A
 
 def create(store: Store, volume: VolumeId, size: int, about: dict[str, Any]) -> Disk:
     """Make an empty volume of ``size`` bytes; ``about`` is what the image's metadata keeps of it."""
-    _discard_unfinished(store, volume)
+    _discard_unfinished(store, volume, about["name"])
     with images.said_in_words(f"create volume {volume}"):
         disk = images.create(store, volume.tenant, volume.image, size)
         store.describe_volume(disk, about)
@@ -72,7 +72,7 @@ def create(store: Store, volume: VolumeId, size: int, about: dict[str, Any]) -> 
 
 def copy(store: Store, volume: VolumeId, size: int, about: dict[str, Any], source: SnapshotId, parents: Store) -> Disk:
     """Make a volume of ``size`` bytes with the content of a snapshot, by a clone that shares its blocks. ``parents``: the source's pool."""
-    _discard_unfinished(store, volume)
+    _discard_unfinished(store, volume, about["name"])
     parent, handle = parents.within(source.volume.tenant), store.within(volume.tenant)
     try:
         with images.said_in_words(f"create volume {volume} of {source}"):
@@ -83,6 +83,10 @@ def copy(store: Store, volume: VolumeId, size: int, about: dict[str, Any], sourc
             except rbd.ImageNotFound as error:
                 raise Refusal("NOT_FOUND", f"there is no snapshot {source}") from error
             with rbd.Image(handle, volume.image) as image:
+                # A clone comes with its parent's metadata, and with whoever has the parent as its owner.
+                for key in (OWNER, CLIENT):
+                    with contextlib.suppress(KeyError):
+                        image.metadata_remove(key)
                 if image.size() < size:
                     image.resize(size)
             disk = store.disk(volume.tenant, volume.image)
@@ -106,12 +110,17 @@ def moment(store: Store, source: VolumeId, name: str) -> Iterator[SnapshotId]:
             image.remove_snap(snapshot.name)
 
 
-def _discard_unfinished(store: Store, volume: VolumeId) -> None:
-    """Remove what a creation left that was interrupted: an image of this name that nobody ever owned and that is described as nothing."""
+def is_made(disk: Disk | None, name: str) -> bool:
+    """Say whether an image is the volume ``name``, made to its end: that of a clone that was interrupted is described as its parent."""
+    return disk is not None and disk.volume.get("name") == name
+
+
+def _discard_unfinished(store: Store, volume: VolumeId, name: str) -> None:
+    """Remove what an interrupted creation left: an image that nobody ever owned and that is described as nothing, or as its parent."""
     disk = store.disk(volume.tenant, volume.image)
     if disk is None:
         return
-    if disk.volume or disk.container or disk.owner != Owner():
+    if is_made(disk, name) or disk.container or (not disk.volume and disk.owner != Owner()):
         raise Refusal("ALREADY_EXISTS", f"image {volume} is there, and is no volume of a pod")
     handle = store.within(volume.tenant)
     try:

@@ -86,7 +86,19 @@ def paths(root: Path, control: bool) -> list[Path]:
     library = root / "usr/lib/honeycomb/ansible_collections/honeycomb/cloud/plugins/module_utils"
     programs = root / "opt/honeycomb"
     shared = [] if control else [library / "csi", library / "pod_network", programs / "bin/csi.proto", programs / "csi.proto"]
-    return [path for path in [*(root / one for one in PATHS), *shared] if path.exists() or path.is_symlink()]
+    found = [path for path in [*(root / one for one in PATHS), *shared] if path.exists() or path.is_symlink()]
+    return [path for path in found if not (path.is_mount() and not any(path.iterdir()))]
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all in it. A folder on a disk of its own stays, empty: the disk is the operator's."""
+    if path.is_symlink() or not path.is_dir():
+        path.unlink()
+    elif path.is_mount():
+        for inner in path.iterdir():
+            remove(inner)
+    else:
+        shutil.rmtree(path)
 
 
 def ensure_given_up(folder: Path = VOLUMES) -> None:
@@ -120,10 +132,7 @@ def clear(timeout: float, check: bool) -> list[str]:
     for name in namespaces():
         run(["ip", "netns", "delete", name], f"remove namespace {name}")
     for path in there:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        remove(path)
     if present:
         run(["systemctl", "daemon-reload"], "let systemd read its units")
         run(["systemctl", "reset-failed"], "forget failures of units that are gone")

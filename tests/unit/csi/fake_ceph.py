@@ -166,6 +166,9 @@ class Image:
     def metadata_set(self, key, value):
         self.image.omap[f"metadata_{key}"] = value
 
+    def metadata_remove(self, key):
+        del self.image.omap[f"metadata_{key}"]
+
     def list_snaps(self):
         return list(self.image.snaps)
 
@@ -226,7 +229,8 @@ class RBD:
             raise ImageNotFound(snapshot)
         if (handle.namespace, name) in handle.ceph.images:
             raise ImageExists(name)
-        handle.ceph.add(handle.namespace, name, taken["size"], (source, taken["id"]))
+        # As librbd does it: with all of the parent's metadata.
+        handle.ceph.add(handle.namespace, name, taken["size"], (source, taken["id"])).omap.update(source.omap)
 
     def remove(self, handle, name):
         image = Image(handle, name).image

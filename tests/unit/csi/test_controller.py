@@ -152,6 +152,18 @@ class TestSnapshots:
         driver.DeleteVolume(request(volume_id=made.volume_id))
         assert (ceph.images, ceph.trash) == ({}, {})
 
+    def test_a_copy_belongs_to_nobody_whoever_has_its_source(self, ceph, driver, snapshot):
+        attached = {"host": "node1", "generation": 3, "phase": "attached", "source": ""}
+        ceph.images["red", CLAIM].omap |= {"metadata_honeycomb.owner": json.dumps(attached), "metadata_honeycomb.client": CLIENT}
+        asked = request(name="copy", volume_content_source=source(snapshot=snapshot.snapshot_id))
+        image = driver.CreateVolume(asked).volume.volume_id.rpartition("/")[2]
+        assert list(ceph.images["red", image].omap) == ["metadata_honeycomb.volume"]
+        # Broken off behind the clone, it is described as its parent, and is no volume yet.
+        ceph.images["red", image].omap = dict(ceph.images["red", CLAIM].omap)
+        driver.CreateVolume(asked)
+        assert list(ceph.images["red", image].omap) == ["metadata_honeycomb.volume"]
+        assert json.loads(ceph.images["red", image].omap["metadata_honeycomb.volume"])["name"] == "copy"
+
     def test_a_copy_of_a_volume_is_larger_when_that_is_asked_for_and_leaves_no_snapshot(self, ceph, driver, volume):
         content = source(volume=VOLUME)
         made = driver.CreateVolume(request(name="copy", volume_content_source=content, capacity_range=sized(2 * GIB))).volume

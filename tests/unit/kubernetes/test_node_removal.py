@@ -189,6 +189,19 @@ def test_a_host_of_the_control_plane_keeps_what_that_needs(tmp_path):
     assert set(leftovers.paths(tmp_path, control=False)) - {tmp_path / one for one in found} == {library / "csi"}
 
 
+def test_a_folder_that_is_a_disk_of_its_own_is_emptied_and_stays(tmp_path, monkeypatch):
+    disk = tmp_path / "var/lib/kubelet"
+    (disk / "pods/1").mkdir(parents=True)
+    (disk / "link").symlink_to("pods")
+    (tmp_path / "var/lib/containerd/a").mkdir(parents=True)
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == disk)
+    for path in leftovers.paths(tmp_path, control=True):
+        leftovers.remove(path)
+    assert list(disk.iterdir()) == []
+    assert [path.name for path in (tmp_path / "var/lib").iterdir()] == ["kubelet"]
+    assert leftovers.paths(tmp_path, control=True) == [], "again: nothing is left to do"
+
+
 def test_a_host_that_has_volumes_is_not_cleared(tmp_path):
     leftovers.ensure_given_up(tmp_path)
     (tmp_path / "red.pvc-1.json").touch()
