@@ -16,9 +16,10 @@ from cluster import host_pod
 # What only a node of Kubernetes has.
 LEFT = """
 systemctl list-units --all --plain --no-legend 'kubelet*' 'containerd*' 'kube-proxy*' 'honeycomb-csi-*' 'honeycomb-pod-*'
-ls -d /var/lib/kubelet /var/lib/containerd /run/containerd /etc/containerd /etc/kubernetes/kube* /etc/honeycomb/pki/kube* \
+ls -d /run/containerd /etc/containerd /etc/kubernetes/kube* /etc/honeycomb/pki/kube* \
   /opt/honeycomb/bin/kube* /opt/honeycomb/kube* /opt/honeycomb/*containerd* /opt/cni/bin/honeycomb /run/netns/cni-* 2>/dev/null
-grep -E ' /(var/lib/kubelet|var/lib/containerd|run/containerd)' /proc/self/mountinfo
+find /var/lib/kubelet /var/lib/containerd -mindepth 1 2>/dev/null # the folders may be disks of their own
+grep -E ' /(var/lib/kubelet|var/lib/containerd|run/containerd)/' /proc/self/mountinfo
 ovs-vsctl --columns=name --no-headings --bare find Interface external_ids:honeycomb=pods
 nft list tables | grep -E 'kube-proxy|honeycomb-pods'
 pgrep -a 'kubelet|containerd|kube-proxy'
