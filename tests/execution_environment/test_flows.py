@@ -7,17 +7,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from cloud_under_test import Hosts, groups, lab, playbook, templated
+from cloud_under_test import groups, is_fenced, lab, playbook
 from runner_jobs import ARGUMENTS_OF, FLOWS, TYPED, answers
 
 LOST = "node2"
 READ = "Read the newest copy of the state that the cloud keeps"
-
-
-def is_fenced(node: str) -> bool:
-    """Whether all of a node's clients are on Ceph's blocklist."""
-    address = templated(f"hostvars['{node}'].cloud_address")
-    return f"{address}:0/0" in Hosts().ask_json("control1", "ceph osd dump --format json")["blocklist"]
 
 
 @pytest.fixture

@@ -181,7 +181,7 @@ def whole(hosts: Hosts) -> Iterator[None]:
 
 def repair(hosts: Hosts) -> None:
     """Bring back what a case left lost, by the playbooks that are there for it."""
-    fenced = [host for host in NODES if fence_of(hosts, host)]
+    fenced = [host for host in NODES if cloud.is_fenced(host)]
     off = [host for host in NODES if not reachable(host)]
     unanswered = [host for host in off if host not in fenced]
     if unanswered:
@@ -200,17 +200,11 @@ def reachable(host: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False, timeout=20).returncode == 0
 
 
-def fence_of(hosts: Hosts, host: str) -> bool:
-    """Whether all of a node's clients are on Ceph's blocklist."""
-    address = cloud.templated(f"hostvars['{host}'].cloud_address")
-    return f"{address}:0/0" in hosts.ask_json(CONTROLLER, "ceph osd dump --format json")["blocklist"]
-
-
 def returned(hosts: Hosts, *nodes: str) -> None:
     """Take rebooted nodes back."""
     run = cloud.playbook("playbooks/day2/node/rejoin.yml", "-e", f"rejoined_node={','.join(nodes)}")
     assert run.code == 0, run.output
-    assert not any(fence_of(hosts, node) for node in nodes)
+    assert not any(cloud.is_fenced(node) for node in nodes)
     hosts.healthy()
 
 

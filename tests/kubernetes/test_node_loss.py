@@ -156,15 +156,9 @@ def lose(hosts, kubectl, nodes, namespace) -> Iterator[dict]:
     rejoin(hosts, kubectl, victim)
 
 
-def fenced(hosts, node: str) -> bool:
-    """Whether all of a node's clients are on Ceph's blocklist."""
-    address = cloud.templated(f"hostvars['{node}'].cloud_address")
-    return f"{address}:0/0" in hosts.ask_json(CONTROLLER, "ceph osd dump --format json")["blocklist"]
-
-
 def rejoin(hosts, kubectl, node: str) -> None:
     """Brings a node back by the flow that is there for it."""
-    if not fenced(hosts, node):
+    if not cloud.is_fenced(node):
         cloud.lab("started", node)
         kubectl.run("taint", "node", node, f"{TAINT}:NoExecute-")  # of a test that ended before its fence
         return
@@ -172,7 +166,7 @@ def rejoin(hosts, kubectl, node: str) -> None:
     cloud.lab("started", node)
     run = cloud.playbook("playbooks/day2/node/rejoin.yml", "-e", f"rejoined_node={node}")
     assert run.code == 0, run.output
-    assert not fenced(hosts, node)
+    assert not cloud.is_fenced(node)
     live = kubectl.get("node", node)
     assert TAINT not in [one["key"] for one in live["spec"].get("taints", [])], "it carries pods again"
     assert "honeycomb.cloud/lost-pods" not in live["metadata"].get("annotations", {})
@@ -245,7 +239,7 @@ def test_a_node_that_comes_back_from_a_partition_has_no_pod_that_can_write(hosts
     (mount,) = hosts.ask(victim, f"ls -d /var/lib/kubelet/pods/{old}/volumes/kubernetes.io~csi/*/mount").split()
     cloud.lab("partitioned", victim)
     with no_orphans():
-        cloud.killed("playbooks/day2/node/failure.yml", "-e", f"failed_node={victim}", *NO_POWER, until=lambda: fenced(hosts, victim))
+        cloud.killed("playbooks/day2/node/failure.yml", "-e", f"failed_node={victim}", *NO_POWER, until=lambda: cloud.is_fenced(victim))
     run = failure(victim, *NO_POWER)
     assert run.code == 0, run.output
     writers.prove(victim)

@@ -191,6 +191,12 @@ class Hosts:
         return "".join("\n" + self.run(host, f"journalctl --no-pager --lines=30 --unit={unit}").stdout for unit in units)
 
 
+def is_fenced(node: str) -> bool:
+    """Whether all of a node's clients are on Ceph's blocklist."""
+    address = templated(f"hostvars['{node}'].cloud_address")
+    return f"{address}:0/0" in Hosts().ask_json("control1", "ceph osd dump --format json")["blocklist"]
+
+
 class Secrets(dict):
     """Secrets that a failing test does not print."""
 

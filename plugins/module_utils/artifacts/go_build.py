@@ -49,7 +49,7 @@ class Program:
     def folder(self) -> str:
         """The name of the build: another one when anything that decides what comes out is another."""
         texts = [(self.source / name).read_text() for name in ("go.mod", "go.sum")]
-        inputs = [texts, self.tags, self.linker_values, *([self.files] if self.files else []), *([self.tests] if self.tests else [])]
+        inputs = [texts, self.tags, self.linker_values, *filter(None, (self.files, self.tests))]
         digest = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
         return f"{self.name}-{self.version}-{digest[:16]}"
 

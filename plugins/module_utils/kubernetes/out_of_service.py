@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.parallel import run_all
@@ -21,7 +22,6 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes.drain i
 TAINT = {"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}
 # Of a Node: the pods that were removed from it and come back by their name. A run that was interrupted is gone on with by these.
 LOST = "honeycomb.cloud/lost-pods"
-LEASE = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
 SET = {"apiVersion": "apps/v1", "kind": "StatefulSet"}
 ATTACHMENT = {"apiVersion": "storage.k8s.io/v1", "kind": "VolumeAttachment"}
 PARALLEL = 16  # requests at a time
@@ -81,7 +81,7 @@ def returns(pod: dict) -> bool:
 
 def noted(live: dict) -> set[str]:
     """Return the pods that were removed from a node and come back."""
-    return set(json.loads((live["metadata"].get("annotations") or {}).get(LOST, "[]")))
+    return set(json.loads(_annotations(live).get(LOST, "[]")))
 
 
 def tainted(live: dict) -> bool:
@@ -115,15 +115,34 @@ def _pods(cluster: Cluster, name: str) -> list[dict]:
 def _mark(cluster: Cluster, name: str, pods: list[dict]) -> bool:
     """Taint a node and note the pods on it that come back; returns whether that was a change."""
     coming = {key(pod) for pod in pods if returns(pod) and not tolerates(pod) and not ended(pod)}
+
+    def wanted(live: dict) -> tuple[list[dict], dict] | None:
+        if tainted(live) and coming <= noted(live):
+            return None
+        return _taints(live, [TAINT]), {**_annotations(live), LOST: json.dumps(sorted(noted(live) | coming))}
+
+    return _rewrite(cluster, name, wanted)
+
+
+def _taints(live: dict, ours: list[dict]) -> list[dict]:
+    """Return a node's taints with ``ours`` in the place of the one of this file."""
+    return nodes.taints(live["spec"].get("taints") or [], [nodes.identity(TAINT)], ours)
+
+
+def _annotations(live: dict) -> dict:
+    return live["metadata"].get("annotations") or {}
+
+
+def _rewrite(cluster: Cluster, name: str, wanted: Callable[[dict], tuple[list[dict], dict] | None]) -> bool:
+    """Bring a node that is there to the wanted taints and annotations, None when it has them; returns whether that was a change."""
     changed = False
 
     def written(live: dict | None) -> bool:
         nonlocal changed
-        if live is None or (tainted(live) and coming <= noted(live)):
+        if live is None or (found := wanted(live)) is None:
             return True
         changed = True
-        annotations = {**(live["metadata"].get("annotations") or {}), LOST: json.dumps(sorted(noted(live) | coming))}
-        taints = [one for one in live["spec"].get("taints") or [] if nodes.identity(one) != nodes.identity(TAINT)] + [TAINT]
+        taints, annotations = found
         after = {**live, "metadata": {**live["metadata"], "annotations": annotations}, "spec": {**live["spec"], "taints": taints}}
         return cluster.replace(after) is not None
 
@@ -209,22 +228,25 @@ def take_back(cluster: Cluster, name: str, check: bool) -> list[str]:
     if check:
         return [f"take {name} back into service"]
     # What is known of it may be from before its loss: what counts is a new sign of life.
-    lease = {**LEASE, "metadata": {"name": name, "namespace": "kube-node-lease"}}
+    lease = lease_of(name)
     before = renewed(cluster.get(lease))
     hint = f"journalctl -u kubelet on {name} says why."
     cluster.wait(lease, lambda one: renewed(one) not in ("", before), f"a sign of life of the kubelet of {name}", hint)
     cluster.wait(nodes.body(name), ready, f"node {name} to be ready", hint)
 
-    def written(current: dict | None) -> bool:
-        if current is None or not (tainted(current) or LOST in (current["metadata"].get("annotations") or {})):
-            return True
-        taints = [one for one in current["spec"].get("taints") or [] if nodes.identity(one) != nodes.identity(TAINT)]
-        annotations = {one: value for one, value in (current["metadata"].get("annotations") or {}).items() if one != LOST}
-        metadata = {**current["metadata"], "annotations": annotations}
-        return cluster.replace({**current, "metadata": metadata, "spec": {**current["spec"], "taints": taints}}) is not None
+    def wanted(current: dict) -> tuple[list[dict], dict] | None:
+        if not (tainted(current) or LOST in _annotations(current)):
+            return None
+        return _taints(current, []), {one: value for one, value in _annotations(current).items() if one != LOST}
 
-    cluster.wait(nodes.body(name), written, f"node {name} to keep its taints", "Who else writes it?")
+    _rewrite(cluster, name, wanted)
     return [f"take {name} back into service"]
+
+
+def lease_of(name: str) -> dict:
+    """Return what names the Lease by which a node's kubelet says that it lives."""
+    metadata = {"name": name, "namespace": "kube-node-lease"}
+    return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata}
 
 
 def renewed(lease: dict | None) -> str:

@@ -15,7 +15,6 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes.drain i
 from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes.out_of_service import ATTACHMENT, PARALLEL
 
 BUDGET = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget"}
-LEASE = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
 CSI_NODE = {"apiVersion": "storage.k8s.io/v1", "kind": "CSINode"}
 UNITS = {"": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
 UNITS |= {f"{unit}i": 1024.0**power for power, unit in enumerate("KMGTPE", 1)}
@@ -153,7 +152,7 @@ def forget(cluster: Cluster, name: str, check: bool) -> list[str]:
     """Remove what the cluster knows of a node whose kubelet is stopped; returns the changes. Raises CloudError when volumes are left."""
     bodies = [
         nodes.body(name),
-        {**LEASE, "metadata": {"name": name, "namespace": "kube-node-lease"}},
+        out_of_service.lease_of(name),
         {**CSI_NODE, "metadata": {"name": name}},
     ]
     changes = objects.remove(cluster, bodies, check)

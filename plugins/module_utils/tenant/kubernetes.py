@@ -7,12 +7,12 @@ from __future__ import annotations
 import time
 
 from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors import CloudError
+from ansible_collections.honeycomb.cloud.plugins.module_utils.csi import names as driver
 from ansible_collections.honeycomb.cloud.plugins.module_utils.kube_tenant.declaration import priority_class
 from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes import objects
 from ansible_collections.honeycomb.cloud.plugins.module_utils.kubernetes.client import Cluster
+from ansible_collections.honeycomb.cloud.plugins.module_utils.pod_network.model import TENANT_LABEL
 
-DRIVER = "disk.csi.honeycomb.cloud"
-LABEL = "honeycomb.cloud/tenant"
 SECRETS = "honeycomb-disks"  # namespace of the tenants' keys, see role csi_controller
 NAMESPACE = {"apiVersion": "v1", "kind": "Namespace"}
 CLAIM = {"apiVersion": "v1", "kind": "PersistentVolumeClaim"}
@@ -27,19 +27,19 @@ POLL = 1.0  # seconds between two looks at volumes that their driver removes
 def is_volume_of(tenant: str, volume: dict) -> bool:
     """Say whether a PersistentVolume is a disk of the tenant: a volume's handle is POOL/TENANT/IMAGE."""
     source = volume["spec"].get("csi") or {}
-    return source.get("driver") == DRIVER and source.get("volumeHandle", "").split("/")[1:2] == [tenant]
+    return source.get("driver") == driver.NAME and source.get("volumeHandle", "").split("/")[1:2] == [tenant]
 
 
 def is_snapshot_of(tenant: str, content: dict) -> bool:
     """Say whether a VolumeSnapshotContent is of a disk of the tenant."""
     source = content["spec"].get("source") or {}
     handles = [source.get("volumeHandle"), source.get("snapshotHandle"), (content.get("status") or {}).get("snapshotHandle")]
-    return content["spec"].get("driver") == DRIVER and any((handle or "").split("/")[1:2] == [tenant] for handle in handles)
+    return content["spec"].get("driver") == driver.NAME and any((handle or "").split("/")[1:2] == [tenant] for handle in handles)
 
 
 def is_class_of(tenant: str, storage: dict) -> bool:
     """Say whether volumes of a StorageClass are disks of the tenant."""
-    return storage.get("provisioner") == DRIVER and (storage.get("parameters") or {}).get("namespace") == tenant
+    return storage.get("provisioner") == driver.NAME and (storage.get("parameters") or {}).get("namespace") == tenant
 
 
 class KubernetesRemoval:
@@ -50,7 +50,7 @@ class KubernetesRemoval:
 
     def namespaces(self) -> list[dict]:
         """Return the tenant's namespaces."""
-        return [_named(one) for one in self.cluster.all(NAMESPACE, label_selector=f"{LABEL}={self.tenant}")]
+        return [_named(one) for one in self.cluster.all(NAMESPACE, label_selector=f"{TENANT_LABEL}={self.tenant}")]
 
     def claims(self) -> list[str]:
         """Return the tenant's claims of disks, in words."""

@@ -11,7 +11,7 @@ from ansible_collections.honeycomb.cloud.plugins.module_utils.common.errors impo
 from ansible_collections.honeycomb.cloud.plugins.module_utils.tenant import kubernetes
 from ansible_collections.honeycomb.cloud.plugins.module_utils.tenant.kubernetes import KubernetesRemoval
 
-DRIVER = kubernetes.DRIVER
+DRIVER = kubernetes.driver.NAME
 
 
 def body(kind: dict, name: str, namespace: str = "", **parts: object) -> dict:
@@ -58,8 +58,8 @@ class Cluster:
 @pytest.fixture
 def cluster() -> Cluster:
     return Cluster(
-        body(kubernetes.NAMESPACE, "shop", labels={kubernetes.LABEL: "red"}),
-        body(kubernetes.NAMESPACE, "blue", labels={kubernetes.LABEL: "blue"}),
+        body(kubernetes.NAMESPACE, "shop", labels={kubernetes.TENANT_LABEL: "red"}),
+        body(kubernetes.NAMESPACE, "blue", labels={kubernetes.TENANT_LABEL: "blue"}),
         body(kubernetes.CLAIM, "data", "shop", spec={"resources": {"requests": {"storage": "1Gi"}}}),
         body(kubernetes.CLAIM, "theirs", "blue", spec={}),
         volume("pvc-1", "red", "Delete"),
